@@ -178,10 +178,19 @@ fn a_damaged_list_of_files_has_a_hint_that_works() {
         assert!(ran.err.contains("is damaged: ") && ran.err.contains(expected), "{ran:?}");
         let collector = desk.collector(&["compact"]);
         assert_eq!((collector.code, collector.err.contains(expected)), (4, true), "{collector:?}");
-        let hint = ran.err.lines().find_map(|line| line.strip_prefix("hint: set it aside with ")).unwrap();
-        let words: Vec<&str> = hint.split(", then").next().unwrap().split(' ').collect();
-        assert!(Command::new(words[0]).args(&words[1..]).status().unwrap().success());
-        import(&desk, &desk.home().join("a.parquet")).expect_success();
+        let hint = ran.err.lines().find_map(|line| line.strip_prefix("hint: ")).unwrap();
+        let (command, is_intact) = match hint.strip_prefix("set it aside with ") {
+            Some(rest) => (rest.split(", then").next().unwrap(), false),
+            None => (hint.split(" restores").next().unwrap(), true),
+        };
+        assert_eq!(
+            is_intact,
+            !expected.contains("manifest") && !expected.contains("absurd") && !expected.contains("path")
+        );
+        assert!(Command::new("sh").args(["-c", command]).status().unwrap().success());
+        if !is_intact {
+            import(&desk, &desk.home().join("a.parquet")).expect_success();
+        }
         desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large"]).expect_success();
     };
     let special = |name: &'static str, make: &'static dyn Fn(&Path)| {
@@ -206,7 +215,10 @@ fn a_damaged_list_of_files_has_a_hint_that_works() {
         &special("manifest/1.json", &make_pipe),
         "its manifest 1 cannot be read (it is a pipe, not a file)",
     );
-    check(&special("manifest/1.json", &|path| symlink("/dev/zero", path).unwrap()), "it is a device");
+    check(
+        &special("manifest/1.json", &|path| symlink("/dev/zero", path).unwrap()),
+        "its manifest 1 cannot be read (it is a device",
+    );
     let edit = |from: &'static str, to: &'static str| {
         move |root: &Path| {
             let path = root.join("manifest/1.json");
@@ -222,6 +234,22 @@ fn a_damaged_list_of_files_has_a_hint_that_works() {
     check(&edit("\"rows\": 3", "\"rows\": 9223372036854775808"), "an absurd size");
     check(&edit("\"lake/spot_price/v=1/", "\"lake/spot_price/v=1/../../../"), "is not a path of a file of");
     check(&edit("\"lake/spot_price/v=1/", "\"/etc/"), "is not a path of a file of");
+}
+
+#[test]
+fn a_lake_that_lost_its_current_keeps_its_data() {
+    let desk = Desk::default();
+    filled(&desk);
+    let right: Vec<String> = answers(&desk).into_iter().map(Ran::expect_success).collect();
+    fs::remove_file(lake(&desk).join("CURRENT")).unwrap();
+    let file = write_history(&desk, "more.parquet", "use1-az3", 3);
+    for ran in [desk.truffle(&["status"]), import(&desk, &file)] {
+        assert_eq!(ran.code, 4, "{ran:?}");
+        assert!(ran.err.contains("is damaged: its CURRENT is missing"), "{ran:?}");
+        assert!(ran.err.contains("CURRENT restores the state of manifest 3"), "{ran:?}");
+    }
+    fs::write(lake(&desk).join("CURRENT"), "3\n").unwrap();
+    assert_eq!(answers(&desk).into_iter().map(Ran::expect_success).collect::<Vec<_>>(), right);
 }
 
 #[test]

@@ -47,6 +47,7 @@ where
 
 fn refusal(program: &str, action: &str, code: &str, words: &str) -> String {
     match code {
+        // Cost Explorer has no code of its own for an account that never opened it.
         "AccessDeniedException" if words.contains("not enabled for cost explorer") => format!(
             "{action}: Cost Explorer is not enabled in the account: open it once in the Billing console, and try again a day later"
         ),

@@ -85,6 +85,8 @@ pub enum AskError {
         lake: PathBuf,
         /// A lowercase fragment.
         reason: String,
+        /// The newest manifest that can be read and whose files are there.
+        intact: Option<u64>,
     },
     /// A file of the lake differs from the manifest's description.
     #[error("{} is damaged: {reason}", .lake.join(.file).display())]

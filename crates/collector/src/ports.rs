@@ -37,8 +37,8 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::Foreign(_) => {
             Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
         }
-        StoreError::DamagedLake { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        StoreError::DamagedLake { lake, intact, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
         }
         StoreError::DamagedFile { lake, .. } => {
             Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))

@@ -26,7 +26,7 @@ mod text;
 mod words;
 
 pub use confirm::confirm;
-pub use damage::{drop_damaged_files, set_lake_aside};
+pub use damage::{drop_damaged_files, restore_lake};
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;

@@ -54,12 +54,14 @@ pub fn read_text(reader: impl Read, mib: usize) -> io::Result<String> {
     if bytes.len() > most {
         return Err(invalid(format!("it has more than {mib} MiB, the limit")));
     }
-    std::str::from_utf8(without_mark(&bytes)).map(String::from).map_err(|_| invalid("it is not UTF-8 text".into()))
+    std::str::from_utf8(without_mark(&bytes))
+        .map(String::from)
+        .map_err(|_| invalid("it is not UTF-8 text".into()))
 }
 
 /// The reader below a parser of a table. It refuses a record beyond [`LARGEST_RECORD`] while the
 /// record is read, if the parser calls [`RecordReader::start_record`] after each record. It also
-/// remembers the last byte: a table whose last line has no end was cut short.
+/// remembers the last byte: a table was cut short if its last line has no end.
 #[derive(Debug)]
 pub struct RecordReader<R> {
     reader: R,

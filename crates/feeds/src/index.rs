@@ -33,7 +33,8 @@ struct RawRegionEntry {
 /// Parses a `region_index.json` of EC2 (an object of regions) or of Savings Plans (an array of
 /// them). Returns the file of each region.
 pub fn parse_region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
-    let index: Json = serde_json::from_slice(without_mark(bytes)).map_err(|e| bad(format!("it is not JSON: {e}")))?;
+    let index: Json =
+        serde_json::from_slice(without_mark(bytes)).map_err(|e| bad(format!("it is not JSON: {e}")))?;
     let entries: Vec<Json> = match &index["regions"] {
         Json::Object(regions) => regions.values().cloned().collect(),
         Json::Array(regions) => regions.clone(),

@@ -58,12 +58,12 @@ pub(crate) struct FeedRows<'a> {
     /// Bytes of the texts in the batch.
     bytes: usize,
     scopes: BTreeMap<String, ScopeTally>,
-    /// The columns whose texts have a form, with the check and the name of the form.
+    /// The columns with texts of a certain form, the check of the form, and its name.
     forms: Vec<(usize, fn(&str) -> bool, &'static str)>,
     sink: BatchSink<'a>,
 }
 
-/// The scope of rows whose region is not a region code.
+/// The scope of rows without a valid region.
 const NO_SCOPE: &str = "*";
 
 impl<'a> FeedRows<'a> {

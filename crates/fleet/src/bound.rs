@@ -27,8 +27,8 @@ pub enum LifeBound {
     At(Timestamp, &'static str),
     /// The budget is paused with this much left, if that is known, and no cap is set.
     Paused(Option<SignedDuration>),
-    /// It was stopped and started again without spawnd, so its disk alone has the time left. It ends
-    /// at this instant at the latest.
+    /// It was stopped and started again without spawnd, so its disk alone has the time left. It
+    /// ends at this instant at the latest.
     Restarted(Timestamp),
     /// There is a bound, and it cannot be read: the reason.
     Unreadable(String),

@@ -4,7 +4,7 @@
 //! * [`reap`] plans which instances have outlived their time; it never plans more than it shows.
 //! * [`bound`] reads the bound of a life from the tags, and recognizes tags of another instance.
 //! * [`owner`] is the name of an owner that stays the same between sessions.
-//! * [`remains`] lists what an ended instance leaves behind, with its cost.
+//! * [`remains`] prices the resources that stay after an end.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
 //!   decorator.
 //! * [`instance`] describes an instance as those ports report it.

@@ -19,6 +19,13 @@ pub fn stable_owner(arn: &str) -> &str {
     }
 }
 
+/// Whether the caller with the owner `own` is the owner in a tag. A tag of an earlier version with
+/// a generated session names no person, so it belongs to every session of its role.
+pub fn owns(own: &str, tag: &str) -> bool {
+    let old = split_session(tag).is_some_and(|(_, session)| is_generated(session));
+    stable_owner(own) == stable_owner(tag) || (old && is_same_role(own, tag))
+}
+
 /// Whether two different owners are sessions of one role.
 pub fn is_same_role(one: &str, other: &str) -> bool {
     let role = |arn: &'_ str| split_session(arn).map_or(arn.to_string(), |(role, _)| role.to_string());
@@ -78,6 +85,20 @@ mod tests {
         for owner in ["arn:aws:iam::111122223333:user/alice-1700000001", "team-a", ROLE, ""] {
             assert_eq!(stable_owner(owner), owner);
         }
+    }
+
+    #[test]
+    fn an_old_tag_with_a_generated_session_belongs_to_the_role() {
+        let session = |name: &str| format!("{ROLE}/{name}");
+        let old = session("botocore-session-1700000001");
+        for own in [ROLE.to_string(), session("alice"), session("aws-sdk-js-1700000000123")] {
+            assert!(owns(&own, &old), "{own}");
+        }
+        assert!(owns(&session("alice"), &session("alice")));
+        assert!(!owns(&session("alice"), &session("bob")));
+        assert!(!owns(&session("alice"), ROLE), "launched by a session without a name");
+        assert!(!owns("arn:aws:sts::111122223333:assumed-role/Others/alice", &old));
+        assert!(!owns("team-a", &old));
     }
 
     #[test]

@@ -16,7 +16,7 @@
 
 use crate::bound::{self, LaunchIndex, LifeBound, copy_end};
 use crate::instance::{InstanceView, ReapAction};
-use crate::owner::{is_same_role, stable_owner};
+use crate::owner::{is_same_role, owns};
 use domain::later;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
@@ -276,8 +276,7 @@ fn judge_instance(
 
 fn other_owner(seen: &InstanceView, asks: &ReapScope) -> Result<(), KeepReason> {
     let owner = seen.owner().ok_or(KeepReason::OwnerUnknown)?;
-    let own = |own: &String| stable_owner(own) == stable_owner(owner);
-    if asks.owners.iter().any(own) {
+    if asks.owners.iter().any(|own| owns(own, owner)) {
         return Ok(());
     }
     let session = asks.owners.iter().any(|own| is_same_role(own, owner));

@@ -1,4 +1,4 @@
-//! What an ended instance leaves behind, and its cost.
+//! The resources that stay when an instance has ended, and their cost.
 
 /// Hours of an average month, as AWS bills them: 365 days in twelve months.
 const HOURS: u64 = 730;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use catalog::{DataFile, Manifest};
 use durable::DigestLedger;
 
-use crate::folder::LakeError;
+use crate::error::LakeError;
 
 fn damaged(root: &Path, file: &DataFile, reason: String) -> LakeError {
     LakeError::DamagedFile { lake: root.to_path_buf(), file: file.path.clone(), reason }

@@ -10,12 +10,6 @@ use crate::price_file::PriceFile;
 use crate::public_files::is_public;
 use lake::LakeError;
 
-/// Returns whether a bundle may have files of a dataset.
-pub(crate) fn is_public(name: &str) -> bool {
-    !matches!(name, "collection_run" | "acceptance")
-        && dataset(name).is_some_and(|dataset| !dataset.is_private())
-}
-
 /// The largest row group, uncompressed, in bytes. Those of a lake have at most a few hundred MiB.
 const LARGEST_GROUP: usize = 1 << 30;
 

@@ -348,7 +348,7 @@ mod tests {
             "observed_at is of type i64; expected a timestamp",
         );
         for (at, wrong, expected) in [
-            (1, "m7i large\nhint", "instance_type \"m7i large\\nhint\" is not an instance type"),
+            (1, "m7i large\nhint", r#"instance_type "m7i large\nhint" is not an instance type"#),
             (1, "secret", "instance_type \"secret\" is not"),
             (2, "Stockholm", "region \"Stockholm\" is not a region code"),
         ] {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
+mod launching;
+
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
@@ -366,160 +368,6 @@ const DEFAULT_COLUMNS: usize = 8;
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 
 #[test]
-fn a_launch_is_journaled_sent_and_read_back() {
-    let cloud = memory();
-    let desk = SpawnHome::new();
-    let planned = desk.spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat());
-    assert!(planned.err.contains("nothing was launched"), "{}", planned.err);
-    let row = "t3.micro,us-east-1,2026-11-23T20:00:00Z,2026-11-30T12:00:00Z,terminate,,0123456789abcdef,resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-    assert!(planned.good().contains(&format!(",,{row}")));
-    assert!(cloud.all().is_empty() && !desk.0.path().join("launches").exists());
-    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::ReplyLost]), &LAUNCH).good();
-    assert!(told.contains(&format!("i-memory0000,running,{row}")), "{told}");
-    let all = cloud.all();
-    assert_eq!(all.len(), 1);
-    assert_eq!(all[0].tag("Name"), Some("try"));
-    assert_eq!(all[0].owner(), Some(ME));
-    assert!(all[0].managed());
-    assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).ended, Ok(Exit::NothingMatched));
-}
-
-#[test]
-fn resume_continues_an_unsettled_launch_without_a_second_instance() {
-    let cloud = memory();
-    let desk = SpawnHome::new();
-    let lost = faulty(&cloud, &[LaunchFault::ReplyLost, LaunchFault::Refused]);
-    lost.blind.set(99);
-    let told = desk.spawn(&lost, &LAUNCH);
-    assert!(told.failed().starts_with("the outcome of the launch is unknown"), "{}", told.failed());
-    let again = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
-    assert_eq!(again.failed(), "launch 0123456789abcdef of 2026-11-23T12:00:00Z is not settled");
-    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
-    assert!(told.contains("i-memory0000,running,"), "{told}");
-    assert_eq!(cloud.all().len(), 1);
-}
-
-/// A record with the id ID, as the first version wrote it before it was killed.
-const OLD_RECORD: &str = r##"{
-  "id": "ID",
-  "account": "111122223333",
-  "planned": "2026-11-23T11:59:00Z",
-  "request": {
-    "region": "us-east-1",
-    "instance_type": "t3.micro",
-    "image": "ami-0123456789abcdef0",
-    "key": null,
-    "power_off": "stops",
-    "tags": {
-      "spawn:expiry": "v1;running;until=2026-11-23T20:00:00Z;gen=1",
-      "spawn:launch-id": "ID",
-      "spawn:managed": "true",
-      "spawn:owner": "arn:aws:iam::111122223333:user/alice"
-    },
-    "user_data": "#cloud-config"
-  },
-  "phase": "planned"
-}
-"##;
-
-#[test]
-fn a_record_of_an_earlier_version_is_resumed() {
-    let cloud = memory();
-    // Earlier ids are any 32 hexadecimal digits; a UUID of version 4 has a 4 after the first
-    // twelve.
-    for (number, id) in
-        ["0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff"].iter().enumerate()
-    {
-        let desk = SpawnHome::new();
-        let folder = desk.0.path().join("launches");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{id}.json")), OLD_RECORD.replace("ID", id)).unwrap();
-        let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
-        assert!(told.contains(&format!("i-memory000{number},running,")) && told.contains(id), "{told}");
-        let text = std::fs::read_to_string(folder.join(format!("{id}.json"))).unwrap();
-        assert!(text.contains("\"running\""), "{text}");
-    }
-    assert_eq!(cloud.all().len(), 2);
-}
-
-#[test]
-fn a_launch_without_an_instance_reports_its_outcome() {
-    let cloud = memory();
-    let desk = SpawnHome::new();
-    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::Refused]), &LAUNCH);
-    assert_eq!(told.failed(), "nothing was launched: there is no capacity");
-    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::Lost; 5]), &LAUNCH);
-    assert_eq!(told.failed(), "the outcome of the launch is unknown: no answer in time");
-    cloud.forward(SignedDuration::from_hours(2));
-    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
-    assert_eq!(told.ended, Ok(Exit::NothingMatched));
-    assert!(told.err.contains("launch 0123456789abcdef has no instance, and will get none"), "{}", told.err);
-    assert!(cloud.all().is_empty());
-}
-
-#[test]
-fn invalid_launch_arguments_are_refused_without_a_request() {
-    let cloud = memory();
-    let check = |words: &[&str], expected: &str| {
-        let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), words);
-        assert!(told.failed().contains(expected), "{words:?}: {}", told.failed());
-        assert_eq!(told.ended.unwrap_err().kind, console::FailureKind::Usage);
-        assert!(cloud.all().is_empty());
-    };
-    check(&["launch", "t3.micro"], "--ttl is required");
-    check(&["launch", "t3.micro", "--ttl", "forever"], "is not a span of time");
-    check(&["launch", "t3.micro", "--ttl", "8d"], "--ttl 8d is longer than --cap 7d");
-    check(&["launch", "t3", "--ttl", "8h"], "an instance type such as m7i.xlarge");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "stopp"], "the closest match is stop");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"], "is not an image id");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--name", ""], "is empty");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--name", "a\u{1b}[31mb"], "contains a control character");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--name", &"n".repeat(257)], "has more than 256 characters");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"], "the closest match is eu-west-1");
-    check(
-        &["launch", "t3.micro", "--ttl", "8h", "--region", "me-south-1"],
-        "region me-south-1 is not enabled in account 111122223333",
-    );
-}
-
-#[test]
-fn a_launch_that_dies_while_pending_is_no_success() {
-    let cloud = memory();
-    let why = "Client.InternalError: Client error on launch";
-    cloud.launch_pending(SignedDuration::from_mins(5), InstanceState::Terminated, Some(why));
-    let desk = SpawnHome::new();
-    let told = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
-    assert_eq!(told.failed(), format!("i-memory0000 ended before it was seen running: {why}"));
-    assert!(told.out.is_empty(), "no success is claimed: {}", told.out);
-    assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).ended, Ok(Exit::NothingMatched));
-}
-
-#[test]
-fn a_pending_launch_is_reported_once_it_runs() {
-    let cloud = memory();
-    cloud.launch_pending(SignedDuration::from_mins(7), InstanceState::Running, None);
-    let told = SpawnHome::new().spawn(&faulty(&cloud, &[LaunchFault::ReplyLost]), &LAUNCH).good();
-    assert!(told.contains("i-memory0000,running,"), "{told}");
-    let slow = memory();
-    slow.launch_pending(SignedDuration::from_hours(2), InstanceState::Running, None);
-    let desk = SpawnHome::new();
-    let told = desk.spawn(&faulty(&slow, &[]), &LAUNCH);
-    assert!(told.failed().contains("it is still pending after ten minutes"), "{}", told.failed());
-    slow.forward(SignedDuration::from_hours(2));
-    let told = desk.spawn(&faulty(&slow, &[]), &["launch", "--resume"]).good();
-    assert!(told.contains("i-memory0000,running,"), "{told}");
-}
-
-#[test]
-fn a_launch_that_is_stopped_at_once_is_no_success() {
-    let cloud = memory();
-    let why = "Server.InternalError: Internal error on launch";
-    cloud.launch_pending(SignedDuration::from_mins(5), InstanceState::Stopped, Some(why));
-    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &LAUNCH);
-    assert_eq!(told.failed(), format!("i-memory0000 was launched and is stopped: {why}"));
-}
-
-#[test]
 fn an_overdue_instance_of_another_session_is_named() {
     let role = |session: &str| format!("arn:aws:sts::111122223333:assumed-role/Builders/{session}");
     let check = |mine: &str, tagged: &str, expected: Result<Exit, &str>| {
@@ -539,6 +387,8 @@ fn an_overdue_instance_of_another_session_is_named() {
     // Both names are generated: the owner is the role.
     check("botocore-session-1700000001", "botocore-session-1700009999", Ok(Exit::Done));
     check("alice", "alice", Ok(Exit::Done));
+    // A tag of an earlier version.
+    check("alice", "botocore-session-1700009999", Ok(Exit::Done));
     check("alice", "bob", Err("assumed-role/Builders/bob, another session of the role"));
     check("botocore-session-1700000001", "bob", Err("another session of the role"));
 }
@@ -604,6 +454,49 @@ fn a_copy_and_a_restarted_instance_stay_and_are_listed_as_such() {
     assert!(!told.err.contains("i-again"), "{}", told.err);
     told.needs_person();
     assert!(cloud.all().iter().all(|seen| !seen.state.is_over()));
+}
+
+/// A record with the id ID, as the first version wrote it before it was killed.
+const OLD_RECORD: &str = r##"{
+  "id": "ID",
+  "account": "111122223333",
+  "planned": "2026-11-23T11:59:00Z",
+  "request": {
+    "region": "us-east-1",
+    "instance_type": "t3.micro",
+    "image": "ami-0123456789abcdef0",
+    "key": null,
+    "power_off": "stops",
+    "tags": {
+      "spawn:expiry": "v1;running;until=2026-11-23T20:00:00Z;gen=1",
+      "spawn:launch-id": "ID",
+      "spawn:managed": "true",
+      "spawn:owner": "arn:aws:iam::111122223333:user/alice"
+    },
+    "user_data": "#cloud-config"
+  },
+  "phase": "planned"
+}
+"##;
+
+#[test]
+fn a_record_of_an_earlier_version_is_resumed() {
+    let cloud = memory();
+    // Earlier ids are any 32 hexadecimal digits; a UUID of version 4 has a 4 after the first
+    // twelve.
+    for (number, id) in
+        ["0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff"].iter().enumerate()
+    {
+        let desk = SpawnHome::new();
+        let folder = desk.0.path().join("launches");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("{id}.json")), OLD_RECORD.replace("ID", id)).unwrap();
+        let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
+        assert!(told.contains(&format!("i-memory000{number},running,")) && told.contains(id), "{told}");
+        let text = std::fs::read_to_string(folder.join(format!("{id}.json"))).unwrap();
+        assert!(text.contains("\"running\""), "{text}");
+    }
+    assert_eq!(cloud.all().len(), 2);
 }
 
 #[test]

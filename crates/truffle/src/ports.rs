@@ -116,8 +116,8 @@ pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
         AskError::Newer { .. } => {
             Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
         }
-        AskError::DamagedLake { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        AskError::DamagedLake { lake, intact, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
         }
         AskError::DamagedFile { lake, .. } => {
             Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))

@@ -52,8 +52,8 @@ pub trait Instances {
     /// AWS refused the request or did not answer.
     fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError>;
 
-    /// Returns what stays when the instance has ended: these disks, its Elastic IP addresses, and the
-    /// images made of it. Query it before the end, which detaches them.
+    /// Returns the resources that stay when the instance has ended: these disks, its Elastic IP
+    /// addresses, and the images made of it. Query them before the end, which detaches them.
     ///
     /// # Errors
     /// AWS did not report one of them.

@@ -31,7 +31,7 @@ pub struct MemoryFleet {
     cancelled: RefCell<Vec<String>>,
     /// The fate of new instances; none if they run at once.
     fate: RefCell<Option<PendingFate>>,
-    /// What instances leave behind, by instance.
+    /// The resources that stay after an end, by instance.
     remains: RefCell<BTreeMap<String, Vec<RemainingResource>>>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::RoundingTally;
 
-/// A cell of a bill whose value was changed or could not be read.
+/// A cell of a bill with a value that was changed or could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CellFinding {
     /// An amount was rounded. `change` is the size of the change, in the amount's unit.

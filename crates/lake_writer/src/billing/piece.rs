@@ -104,7 +104,7 @@ impl<'a> BillPiece<'a> {
     }
 
     /// Takes the first of these columns that exists and returns its maps as JSON objects of texts.
-    /// Empty ones are null. An unreadable map stays as it is, and is a finding.
+    /// Empty ones are null. An unreadable map is a finding, and its text is the only entry.
     pub(crate) fn map(&mut self, keys: &[&str]) -> Result<Option<StringChunked>, String> {
         let Some(at) = keys.iter().find_map(|key| self.place(key)) else { return Ok(None) };
         self.taken[at] = true;
@@ -347,14 +347,14 @@ impl<'a> BillPiece<'a> {
                 MapText::Object(object) => found.append_value(object),
                 MapText::Unreadable => {
                     self.note_unreadable(&self.headings[at].name, row, text);
-                    found.append_value(text);
+                    found.append_value(maps::unreadable_object(text));
                 }
             }
         }
         Ok(found.finish())
     }
 
-    /// Reports a cell whose value could not be read.
+    /// Reports a cell that could not be read.
     pub(crate) fn note_unreadable(&self, column: &str, row: usize, value: &str) {
         let (column, place) = (column.to_string(), self.row(row));
         let finding = CellFinding::Unreadable { column, place, value: value.into() };

@@ -142,7 +142,7 @@ struct ReapResult {
     state: Option<InstanceState>,
     /// Whether it was left alone although it is overdue.
     leaves_overdue: bool,
-    /// What stays after its end, or why that could not be read.
+    /// The resources that stay after its end, or why they could not be read.
     remains: Result<Vec<RemainingResource>, String>,
 }
 
@@ -212,7 +212,7 @@ fn leave_alone(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String
     ReapResult { leaves_overdue, ..ReapResult::new(end, outcome) }
 }
 
-/// Requests what stays after an end. A stopped instance keeps all of its disks.
+/// Requests the resources that stay after an end. A stopped instance keeps all of its disks.
 fn query_remains(
     cloud: &dyn Instances,
     end: &ReapTarget,
@@ -225,7 +225,7 @@ fn query_remains(
     cloud.list_remains(&end.region, &end.id, &disks).map_err(|error| error.to_string())
 }
 
-/// Prints what stays after an end, with the monthly cost.
+/// Prints the resources that stay after an end, with their monthly cost.
 fn report_remains(done: &ReapResult, printer: &mut Printer) {
     if done.outcome != ReapOutcome::Ended {
         return;

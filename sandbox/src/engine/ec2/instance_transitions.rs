@@ -177,8 +177,9 @@ impl RegionView<'_> {
         self.begin_transition(id, SandboxInstanceState::Stopping, span);
     }
 
-    /// Serves TerminateInstances. As in EC2, stop protection refuses it too, and a protected instance
-    /// also protects the named instances of its zone. Those in other zones are terminated, and the call still fails.
+    /// Serves TerminateInstances. As in EC2, stop protection refuses it too, and a protected
+    /// instance also protects the named instances of its zone. Those in other zones are
+    /// terminated, and the call still fails.
     pub(crate) fn terminate_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = self.named_instances(params)?;
         params.flag("SkipOsShutdown")?;
