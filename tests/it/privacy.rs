@@ -137,7 +137,7 @@ fn a_forgotten_account_leaves_no_text_of_its_rows() {
 #[test]
 fn the_address_of_a_mirror_is_in_no_message_gap_or_bundle() {
     let (desk, mirror) = (Desk::default(), Mirror::start(&[]));
-    let port = mirror.url.rsplit(':').next().unwrap().to_string();
+    let port = format!(":{}", mirror.url.rsplit(':').next().unwrap());
     let collect = |address: &str, more: &[&str]| {
         let words = ["snapshot", "price", "interruption", "--region", "us-east-1"];
         run_command(desk.command("collector", &[&words[..], more].concat()).env("MYCELIUM_MIRROR", address))
