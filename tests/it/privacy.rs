@@ -156,7 +156,7 @@ fn the_address_of_a_mirror_is_in_no_message_gap_or_bundle() {
         }
     }
     let refused = collect("https://ann:hunter2@mirror.example", &[]);
-    assert!(refused.code != 0 && refused.err.contains("without a user name"), "{refused:?}");
+    assert!(refused.code != 0 && refused.err.contains("without user name"), "{refused:?}");
     let all = tables(&desk, &[]).into_values().collect::<String>() + &refused.err + &refused.out;
     assert!(!all.contains("hunter2") && !all.contains(&port) && !all.contains("mirror.example"));
 }
