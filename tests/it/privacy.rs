@@ -101,6 +101,8 @@ fn a_statement_sees_stand_ins_only_and_cannot_show_how_they_are_made() {
     check("EXPLAIN SELECT zone_name FROM zone", 5);
     check("explain analyze SELECT tags FROM charge", 5);
     check("SELECT getvariable('redaction_key')", 5);
+    check("SHOW VARIABLES", 5);
+    check("FROM (DESCRIBE variables)", 5);
     check("SELECT CAST('x' || zone_name AS INTEGER) FROM zone", 2);
 }
 
