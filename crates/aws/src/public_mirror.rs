@@ -16,8 +16,8 @@ impl PublicMirror {
         match authority.is_some_and(is_host) && address.chars().all(is_plain) {
             true => Ok(PublicMirror(address.trim_end_matches('/').to_string())),
             false => Err(SourceError::Failed(
-                "MYCELIUM_MIRROR is not an address such as https://mirror.example/aws, without a user name, \
-                 a password and a query"
+                "MYCELIUM_MIRROR is not an address such as https://mirror.example/aws without user name, \
+                 password and query"
                     .into(),
             )),
         }
