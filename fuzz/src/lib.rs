@@ -1,6 +1,6 @@
 //! Shared code of the targets for foreign files.
 
-use feeds::{FeedContext, FeedKind, Completeness};
+use feeds::{Completeness, FeedContext, FeedKind};
 
 /// Parses bytes as a file of this kind. The result is rows or an error. Panics unless as many rows
 /// are handed over as the reports count.
@@ -11,6 +11,7 @@ pub fn feed(kind: FeedKind, bytes: &[u8]) {
         // Later than any date in the seeds.
         now: domain::Timestamp::from_second(4_102_444_800).expect("the year 2100"),
         whole: Completeness::Unsaid { sealed: true },
+        in_force: None,
         account: None,
     };
     let mut handed_over = 0;

@@ -1,5 +1,5 @@
 -- Spot prices per hour of a region observed in a period, and the last price of each series before
--- it.
+-- it. A price that ended or is not known is null.
 -- $region region = us-east-1  region code
 -- $days int = 90  length of the period before the instant, days
 -- $as_of timestamp = now  use the newest observation at or before this instant
@@ -12,7 +12,7 @@ WITH observed AS (
         max(price_per_hour) AS price_per_hour,
         max(currency) AS currency
     FROM spot_price
-    WHERE region = $region AND observed_at <= $as_of AND price_per_hour IS NOT NULL
+    WHERE region = $region AND observed_at <= $as_of
     GROUP BY instance_type, az_id, product, observed_at
 ),
 followed AS (

@@ -249,10 +249,11 @@ impl AwsFacts {
             let failed =
                 |error: catalog::RowError| FactError { dataset: "spot_price", why: error.to_string() };
             let row = SpotPriceRow::read(row).map_err(failed)?;
-            if row.currency == "USD" {
-                let SpotPriceRow { instance_type, az_id, product, observed_at, price_per_hour, .. } = row;
+            // EC2's price history has no row for the end of a price.
+            if let (Some(price), Some("USD")) = (row.price_per_hour, row.currency.as_deref()) {
+                let SpotPriceRow { instance_type, az_id, product, observed_at, .. } = row;
                 let series = SpotSeries { az_id, instance_type, product };
-                self.spot.entry(series).or_default().push((observed_at, price_per_hour));
+                self.spot.entry(series).or_default().push((observed_at, price));
             }
         }
         for observed in self.spot.values_mut() {

@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +56,15 @@ struct WorldSnapshot {
     generation: u64,
     now: Timestamp,
     state: WorldState,
+}
+
+/// Creates an empty file that its owner alone can read. A file or link that a crash or somebody else
+/// left under its name is removed, and never followed.
+fn new_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => OpenOptions::new().create_new(true).write(true).mode(PRIVATE).open(path),
+    }
 }
 
 /// An open state folder.
@@ -140,7 +150,7 @@ impl WorldJournal {
     fn write_snapshot(&mut self, world: &SandboxWorld, now: Timestamp) -> io::Result<()> {
         let generation = self.generation + 1;
         let next = self.folder.join(format!("journal-{generation}"));
-        let file = OpenOptions::new().create(true).write(true).truncate(true).open(&next)?;
+        let file = new_file(&next)?;
         file.sync_all()?;
         let whole = WorldSnapshot { format: FORMAT, generation, now, state: world.state.clone() };
         let bytes = serde_json::to_vec(&whole).map_err(io::Error::other)?;
@@ -185,6 +195,8 @@ impl SandboxWorld {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::core::{FIRST_ACCOUNT, credentials};
 
@@ -203,6 +215,21 @@ mod tests {
 
     fn digest(world: &SandboxWorld) -> String {
         serde_json::to_string(&world.state).unwrap()
+    }
+
+    #[test]
+    fn a_link_under_the_name_of_a_journal_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join("journal-1"));
+        fs::write(&victim, "untouched").unwrap();
+        for _ in 0..2 {
+            let _ = fs::remove_file(&path);
+            std::os::unix::fs::symlink(&victim, &path).unwrap();
+            new_file(&path).unwrap().write_all(b"new").unwrap();
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "untouched");
+            assert!(!path.is_symlink());
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        }
     }
 
     #[test]

@@ -224,6 +224,11 @@ def attributes(ec2):
     ec2.modify_instance_attribute(InstanceId=i, DisableApiTermination={"Value": False})
     refused("IncorrectInstanceState", ec2.modify_instance_attribute, InstanceId=i, InstanceType={"Value": "t3.large"})
     forward(10)
+    ec2.modify_instance_attribute(InstanceId=i, DisableApiStop={"Value": True})
+    refused("OperationNotPermitted", ec2.stop_instances, InstanceIds=[i])
+    refused("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[i])
+    assert state(ec2, i) == "running"
+    ec2.modify_instance_attribute(InstanceId=i, DisableApiStop={"Value": False})
     refused("UnsupportedHibernationConfiguration", ec2.stop_instances, InstanceIds=[i], Hibernate=True)
     door("poweroff", {"instance": i})
     forward(30)
@@ -295,6 +300,12 @@ def tags_and_filters(ec2):
     pages = ec2.get_paginator("describe_instances").paginate(PaginationConfig={"PageSize": 5})
     assert sum(len(r["Instances"]) for page in pages for r in page["Reservations"]) >= 3
     assert len(ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": ids[:1]}])["Tags"]) == 2
+    of_instance = {"Name": "resource-id", "Values": ids[:1]}
+    first = ec2.describe_tags(Filters=[of_instance])["Tags"][0]
+    by_key = {"Name": "tag:" + first["Key"], "Values": [first["Value"]]}
+    assert ec2.describe_tags(Filters=[of_instance, by_key])["Tags"] == [first]
+    assert ec2.describe_tags(Filters=[{"Name": "tag:" + first["Key"], "Values": ["other"]}])["Tags"] == []
+    refused("MalformedQueryString", ec2.create_tags, Resources=ids[:1], Tags=[{"Key": "k", "Value": "a\x01b"}])
     ec2.delete_tags(Resources=ids[:1], Tags=[{"Key": "only", "Value": "other"}, {"Key": "team"}])
     assert [t["Key"] for t in ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": ids[:1]}])["Tags"]] == ["only"]
     volumes = ec2.describe_volumes(Filters=[{"Name": "tag:team", "Values": ["v"]}])["Volumes"]

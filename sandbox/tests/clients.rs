@@ -128,6 +128,11 @@ fn answers_have_the_same_shapes_as_motos() {
 }
 
 #[test]
+fn every_parameter_of_the_models_may_have_any_value() {
+    check("garbage.py", SCENARIO);
+}
+
+#[test]
 fn every_rule_of_a_scenario_takes_effect() {
     check("scripted.py", SCRIPTED);
 }

@@ -14,7 +14,7 @@ use crate::notices::NoticeChannels;
 use crate::signals::SignalProbe;
 use crate::socket::{self, RequestCount, SocketAnswer, SocketClient, SocketRequest};
 use crate::{authorities, dead_man, notices, store};
-use domain::{Known, Timestamp};
+use domain::{Known, Timestamp, visible};
 use jiff::SignedDuration;
 use lifecycle::idle::{IdleTerms, SignalReading};
 use lifecycle::tag::{EXPIRY, HEARTBEAT, PredecessorTags};
@@ -416,7 +416,9 @@ impl Daemon {
         let mut status = self.state.status(&self.machine.clocks());
         status.troubles.extend(self.notices.problem());
         status.troubles.extend(self.unsaved.iter().map(|why| format!("the state cannot be saved: {why}")));
-        SocketAnswer { ok: true, text: status.sentences().join("\n"), status: Some(status) }
+        let sentences = status.sentences();
+        let lines: Vec<_> = sentences.iter().map(|sentence| visible(sentence)).collect();
+        SocketAnswer { ok: true, text: lines.join("\n"), status: Some(status) }
     }
 
     /// Runs the last step before the machine shuts down or the daemon is replaced.

@@ -39,7 +39,7 @@ mod utmp;
 mod webhook;
 
 use clap::{Parser, Subcommand};
-use domain::parse_span;
+use domain::{parse_span, visible};
 use jiff::SignedDuration;
 use lifecycle::Terms;
 use lifecycle::idle::IdleTerms;
@@ -161,7 +161,7 @@ pub fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("error: {why}");
+            eprintln!("error: {}", message_lines(&why));
             ExitCode::FAILURE
         }
     }
@@ -219,6 +219,17 @@ fn send_request(machine: &Machine, question: &SocketRequest) -> Result<ExitCode,
     finish(socket::send_request(machine, question)?)
 }
 
+/// Returns a message with its hint on a line of its own. Any other line break is that of a foreign
+/// text, such as a file's name.
+fn message_lines(why: &str) -> String {
+    let hint = ["\nhint: spawnd ", "\nhint: systemctl "].iter().find_map(|mark| why.rfind(mark));
+    let (message, hint) = why.split_at(hint.unwrap_or(why.len()));
+    match hint.strip_prefix('\n') {
+        Some(hint) => format!("{}\n{}", visible(message), visible(hint)),
+        None => visible(message).into_owned(),
+    }
+}
+
 /// Prints a line. A reader that closed the pipe is no error.
 fn print_line(text: &str) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
@@ -232,8 +243,13 @@ fn finish(answer: SocketAnswer) -> Result<ExitCode, String> {
     if !answer.ok {
         return Err(answer.text);
     }
-    print_line(&answer.text)?;
+    print_lines(&answer.text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the lines of an answer, each with visible characters alone.
+fn print_lines(text: &str) -> Result<(), String> {
+    text.lines().try_for_each(|line| print_line(&visible(line)))
 }
 
 fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> {
@@ -243,16 +259,16 @@ fn status(machine: &Machine, why: bool, json: bool) -> Result<ExitCode, String> 
         print_line(&serde_json::to_string_pretty(status).map_err(|error| error.to_string())?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    print_line(&answer.text)?;
+    print_lines(&answer.text)?;
     for line in &status.signals {
-        print_line(&format!("  {:<10} {}", line.signal.name(), line.sentence))?;
+        print_line(&visible(&format!("  {:<10} {}", line.signal.name(), line.sentence)))?;
     }
-    print_line(&format!("  {:<10} {}", "heartbeat", status.heartbeat.sentence))?;
+    print_line(&visible(&format!("  {:<10} {}", "heartbeat", status.heartbeat.sentence)))?;
     for (name, seconds) in &status.leases {
-        print_line(&format!("  lease {name}: {seconds} s"))?;
+        print_line(&visible(&format!("  lease {name}: {seconds} s")))?;
     }
     for trouble in &status.troubles {
-        print_line(&format!("warning: {trouble}"))?;
+        print_line(&visible(&format!("warning: {trouble}")))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -275,7 +291,7 @@ fn run_command(machine: &Machine, command: &[String]) -> Result<ExitCode, String
             while end.recv_timeout(RENEW).is_err_and(|why| why == std::sync::mpsc::RecvTimeoutError::Timeout)
             {
                 if let Err(why) = socket::send_request(machine, &renew) {
-                    eprintln!("warning: {why}");
+                    eprintln!("warning: {}", visible(&why));
                 }
             }
         });
@@ -347,7 +363,7 @@ fn simulate(path: &Path, terms: &IdleTerms) -> Result<(), String> {
 
 /// Reports a panic as an error: the Parquet reader panics at some damaged files.
 fn refuse_damage(path: &Path) {
-    let path = path.display().to_string();
+    let path = visible(&path.display().to_string()).into_owned();
     std::panic::set_hook(Box::new(move |panic| {
         eprintln!("error: {path}: the file is damaged: {panic}");
         std::process::exit(1);
@@ -361,4 +377,17 @@ fn idle_terms(path: Option<&Path>, timeout: &str) -> Result<IdleTerms, String> {
     };
     let terms = store::read_terms(path)?.ok_or_else(|| format!("{}: file not found", path.display()))?;
     terms.idle.ok_or_else(|| format!("{}: the terms have no \"idle\" policy", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::message_lines;
+
+    #[test]
+    fn only_a_hint_of_ours_begins_a_line() {
+        let check = |why: &str, expected: &str| assert_eq!(message_lines(why), expected);
+        check("no answer\nhint: systemctl status spawnd", "no answer\nhint: systemctl status spawnd");
+        check("a\nhint: rm.csv: not found", "a\\nhint: rm.csv: not found");
+        check("a\u{202e}\nb\nhint: spawnd status\u{61c}", "a\\u{202e}\\nb\nhint: spawnd status\\u{61c}");
+    }
 }

@@ -86,9 +86,9 @@ fn write_terminal(path: &Path, text: &str, always: bool) {
     }
 }
 
-/// Returns the text as one line without control characters, because part of it may be untrusted.
+/// Returns the text as one line of visible characters, because part of it may be untrusted.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars().map(|c| if domain::is_invisible(c) { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

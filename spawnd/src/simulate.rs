@@ -54,7 +54,11 @@ pub(crate) fn run(
     let mut total = ReplayTotals::default();
     while let Some(recorded) = trace.machine()? {
         let replay = TraceReplay { rows: &recorded.rows, signals: &trace.signals, terms };
-        let name = if recorded.machine.is_empty() { "" } else { &format!("{}: ", recorded.machine) };
+        let name = if recorded.machine.is_empty() {
+            ""
+        } else {
+            &format!("{}: ", domain::visible(&recorded.machine))
+        };
         let mut log = ReplayLog { name, out, notes, why: None, minutes: 0, kept: BTreeMap::new() };
         replay.run(&mut total, &mut log).map_err(failed)?;
     }

@@ -91,8 +91,8 @@ pub(crate) fn own_state(machine: &Machine) -> Option<DaemonState> {
     load(machine).ok().flatten().filter(|state| state.is_of(instance.as_deref()))
 }
 
-/// Returns the running time until the dead-man of an instance without spawnd acts: from this boot,
-/// else as it was last counted. `None` if nothing was counted for this instance.
+/// Returns the running time until the dead-man of an instance without spawnd acts: in this boot,
+/// and as it was last counted, whichever is less. `None` if nothing was counted for this instance.
 pub(crate) fn counted(machine: &Machine, instance: Option<&str>) -> Option<SignedDuration> {
     let read = |file: &str| {
         let text = std::fs::read_to_string(machine.path(file)).ok()?;
@@ -102,7 +102,8 @@ pub(crate) fn counted(machine: &Machine, instance: Option<&str>) -> Option<Signe
         owner.zip(instance).is_none_or(|(owner, own)| owner == own).then_some(seconds)
     };
     let uptime = SignedDuration::try_from(machine.real_uptime()).ok()?;
-    read(dead_man::COUNTED_END).map(|end| end - uptime).or_else(|| read(dead_man::COUNTED))
+    let now = read(dead_man::COUNTED_END).map(|end| end - uptime);
+    [now, read(dead_man::COUNTED)].into_iter().flatten().min()
 }
 
 /// Reads the launch terms of this instance; `None` if there are none.
@@ -114,9 +115,12 @@ pub(crate) fn terms(machine: &Machine, instance: Option<&str>) -> Result<Option<
     }
 }
 
+/// Limit of a terms file, in MiB.
+const LARGEST_TERMS: usize = 1;
+
 /// Reads a terms file; `None` if it does not exist.
 pub(crate) fn read_terms(path: &Path) -> Result<Option<Terms>, String> {
-    let text = match std::fs::read_to_string(path) {
+    let text = match std::fs::File::open(path).and_then(|file| domain::read_text(file, LARGEST_TERMS)) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(format!("{}: {error}", path.display())),

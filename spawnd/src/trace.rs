@@ -1,7 +1,8 @@
 //! Traces of recorded signals, as CSV or Parquet. One row has the signals of a machine from one
 //! second on.
 
-use domain::Known;
+use csv::StringRecord;
+use domain::{Known, RecordReader, skip_mark};
 use flate2::read::MultiGzDecoder;
 use lifecycle::idle::{IdleSignal, RULES};
 use parquet::basic::{LogicalType, TimeUnit};
@@ -74,15 +75,20 @@ impl<'a> SignalTrace<'a> {
         let compressed = bytes.fill_buf().map_err(|error| error.to_string())?.starts_with(&GZIP);
         let bytes: Box<dyn Read + 'a> =
             if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-        let mut reader = csv::Reader::from_reader(bytes);
+        let text = skip_mark(BufReader::new(bytes)).map_err(|error| error.to_string())?;
+        let mut reader = csv::Reader::from_reader(RecordReader::new(text));
         let columns = columns(reader.headers().map_err(|error| error.to_string())?.iter())?;
         let kinds = columns.clone();
-        let lines = reader.into_records().map(move |record| {
-            let record = record.map_err(|error| error.to_string())?;
+        let next = move || -> Result<Option<TraceLine>, String> {
+            let mut record = StringRecord::new();
+            reader.get_mut().start_record();
+            if !reader.read_record(&mut record).map_err(|error| error.to_string())? {
+                return Ok(None);
+            }
             let place = format!("line {}", record.position().map_or(0, |position| position.line()));
-            line(&place, &kinds, record.iter().map(csv_cell))
-        });
-        Ok(SignalTrace::new(&columns, Box::new(lines)))
+            line(&place, &kinds, record.iter().map(csv_cell)).map(Some)
+        };
+        Ok(SignalTrace::new(&columns, Box::new(std::iter::repeat_with(next).map_while(Result::transpose))))
     }
 
     /// Reads Parquet with the same columns; time is in seconds or a timestamp. A null means that

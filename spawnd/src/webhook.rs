@@ -98,7 +98,7 @@ fn report(trouble: &Mutex<Option<String>>, why: Option<String>) {
     if let Some(why) = &why
         && held.as_ref() != Some(why)
     {
-        eprintln!("<4>webhook: {why}");
+        eprintln!("<4>webhook: {}", domain::visible(why));
     }
     *held = why;
 }

@@ -266,3 +266,88 @@ fn a_report_without_a_known_account_needs_its_coverage() {
     import(&edition, "2026-10-05", &[]).expect_success();
     assert_eq!(accounts(&desk, "2026-10-06"), format!("{PAYER} 1, {ONE} 12"));
 }
+
+#[test]
+fn the_footer_of_costs_states_their_extent() {
+    let desk = Desk::default();
+    let head = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ServiceName\n";
+    let path = desk.home().join("focus.csv");
+    let lines = [
+        "1,1,USD,111122223333,2026-10-01,2026-10-20,Usage,EC2",
+        "2,,USD,111122223333,2026-10-01,2026-10-22T05:00:00Z,Usage,S3",
+        "0.5,,USD,111122223333,2026-10-01,2026-10-31,Tax,S3",
+        "9,,USD,444455556666,2026-09-01,2026-09-30,Purchase,EC2",
+    ];
+    fs::write(&path, format!("{head}{}\n", lines.join("\n"))).unwrap();
+    desk.collector(&["import", "focus", &path.to_string_lossy(), "--observed-at", "2026-11-22"])
+        .expect_success();
+    let check = |words: &[&str], rows: &str, footer: &str| {
+        let ran = desk.truffle(&[&["query"], words, &["-o", "csv"]].concat());
+        let cells = ran.out.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        let found: Vec<String> =
+            cells.map(|cells| format!("{} {} {}", cells[1], cells[9], cells[11])).collect();
+        assert_eq!(found.join(", "), rows, "{words:?}");
+        assert!(ran.err.ends_with(&format!("{footer}\n")), "{words:?}: {}", ran.err);
+    };
+    let lines = "lines without effective cost (usage, taxes and credits count as billed)";
+    check(
+        &["cost/by-service"],
+        "S3 2.5 2, EC2 1 0",
+        &format!(
+            "newest usage in the bills 4 weeks old · left out, because their newest month is older: 444455556666 (2026-09) · 2 {lines}"
+        ),
+    );
+    check(
+        &["cost/by-service", "--param", "month=all"],
+        "EC2  1, S3 2.5 2",
+        &format!("newest usage in the bills 4 weeks old · 3 {lines}"),
+    );
+    check(
+        &["cost/by-service", "--param", "month=2026-09"],
+        "EC2  1",
+        "newest usage in the bills 7 weeks old · 1 line without effective cost (usage, taxes and credits count as billed)",
+    );
+    let sql = desk.truffle(&["query", "SELECT count(*) FROM charge"]);
+    assert!(sql.err.ends_with("newest usage in the bills 4 weeks old\n"), "{}", sql.err);
+}
+
+#[test]
+fn data_of_a_wrong_clock_is_not_missing() {
+    let desk = Desk::default();
+    let path = desk.home().join("spot.csv");
+    let text = "observed_at,instance_type,region,az_id,spot_usd\n2026-11-23T05:00:00Z,m7i.large,eu-west-1,euw1-az1,0.04\n";
+    fs::write(&path, text).unwrap();
+    desk.collector(&["import", "spot-history", &path.to_string_lossy()]).expect_success();
+    let sql = desk.truffle(&["query", "SELECT price_per_hour FROM spot_price"]);
+    assert!(sql.err.contains("spot prices in the future (clock?)"), "{}", sql.err);
+    let latest = desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large"]);
+    assert_eq!(latest.code, 3, "{latest:?}");
+    let why = "not observed by 2026-11-23T00:00:00Z: spot_price begins at 2026-11-23T05:00:00Z; --as-of 2026-11-23T05:00:00Z";
+    assert!(latest.err.contains(why) && latest.err.contains("in the future (clock?)"), "{}", latest.err);
+    let later = ["query", "spot/latest", "--param", "type=m7i.large", "--as-of", "2026-11-23T05:00:00Z"];
+    assert!(desk.truffle(&later).expect_success().contains("euw1-az1"));
+}
+
+#[test]
+fn costs_of_a_day_beside_a_linked_accounts_report_are_mentioned() {
+    let desk = Desk::default();
+    let import = |kind: &str, file: &str, more: &[&str]| {
+        desk.collector(&[&["import", kind, file, "--observed-at", "2026-10-05"], more].concat())
+    };
+    import("cur", &cur(&desk, "one.csv", &[(ONE, "10")]), &[]).expect_success();
+    let ask = || desk.truffle(&["query", "cost/by-service", "-o", "csv"]).err;
+    let repeated = format!("days from Cost Explorer may repeat linked accounts' reports: {PAYER}");
+    assert!(!ask().contains("may repeat"));
+    let days = desk.home().join("days.json");
+    let day = r#"{"GroupDefinitions": [{"Type": "DIMENSION", "Key": "SERVICE"}], "ResultsByTime": [{"TimePeriod":
+        {"Start": "2026-09-02", "End": "2026-09-03"}, "Groups": [{"Keys": ["EC2"],
+        "Metrics": {"UnblendedCost": {"Amount": "10", "Unit": "USD"}}}]}]}"#;
+    fs::write(&days, day).unwrap();
+    import("cost-explorer", &days.to_string_lossy(), &["--account", PAYER]).expect_success();
+    assert!(ask().contains(&repeated), "{}", ask());
+    // The report of another account cannot be told from the payer's bill now.
+    let two = cur(&desk, "two.csv", &[(TWO, "1")]);
+    assert_eq!(import("cur", &two, &[]).code, 4);
+    import("cur", &two, &["--covers", "all"]).expect_success();
+    assert!(!ask().contains("may repeat"));
+}

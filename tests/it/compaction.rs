@@ -83,5 +83,5 @@ fn a_damaged_lake_is_neither_compacted_nor_pruned() {
     // Damages the pages, but not the footer that locates them.
     let half = damaged.len() / 2;
     damaged[4..half].fill(0xff);
-    check(&damaged, "cannot be read as Parquet");
+    check(&damaged, "its bytes differ from its digest in the manifest");
 }

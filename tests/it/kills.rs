@@ -114,10 +114,26 @@ impl World {
         Some(figure.parse().unwrap())
     }
 
+    /// Chooses a run that added rows, at random.
+    fn drop_some_run(&self, dice: &mut Dice) -> Deed {
+        let sql = "SELECT DISTINCT run_id FROM spot_price ORDER BY run_id";
+        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success();
+        let runs: Vec<&str> = out.lines().skip(1).collect();
+        let run = runs[dice.below(runs.len() as u64) as usize];
+        Deed::Drop(run.into(), self.rows_where(&format!("run_id = '{run}'")))
+    }
+
     /// Returns the visible rows.
     fn rows(&self) -> Rows {
-        let sql = "SELECT az_id, epoch(observed_at - TIMESTAMP '2026-01-01') / 3600 AS hour, price_per_hour FROM spot_price";
-        let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q", "--limit", "0"]).expect_success();
+        self.rows_where("true")
+    }
+
+    fn rows_where(&self, condition: &str) -> Rows {
+        let sql = format!(
+            "SELECT az_id, epoch(observed_at - TIMESTAMP '2026-01-01') / 3600 AS hour, price_per_hour \
+             FROM spot_price WHERE {condition}"
+        );
+        let out = self.desk.truffle(&["query", &sql, "-o", "csv", "-q", "--limit", "0"]).expect_success();
         let lines: Vec<&str> = out.lines().skip(1).collect();
         let read = |text: &&str| {
             let cells: Vec<&str> = text.split(',').collect();
@@ -137,6 +153,7 @@ impl World {
             Deed::Snapshot => &["snapshot", "interruption"],
             Deed::Compact => &["compact"],
             Deed::Prune => &["prune", "--keep", "1d"],
+            Deed::Drop(run, _) => &["drop", run],
             Deed::Read => return ("truffle", vec!["status".into()]),
         };
         ("collector", words.iter().map(|word| word.to_string()).collect())
@@ -166,6 +183,7 @@ impl World {
         match deed {
             Deed::Import(file) => rows.union(&self.files[*file].1).cloned().collect(),
             Deed::Snapshot | Deed::Compact | Deed::Read => rows.clone(),
+            Deed::Drop(_, gone) => rows.difference(gone).cloned().collect(),
             Deed::Prune => {
                 let newest = |zone: &str| {
                     let old = rows.iter().filter(|row| row.starts_with(zone) && !row.contains(" +"));
@@ -202,13 +220,15 @@ enum Deed {
     Snapshot,
     Compact,
     Prune,
+    /// Drops a run that added rows, which are these.
+    Drop(String, Rows),
     /// A reader that builds the warehouse of a new manifest.
     Read,
 }
 
 /// Chooses the next step at random. An import takes a new file or the newest one again.
 fn next_step(dice: &mut Dice, world: &mut World) -> Deed {
-    match dice.below(13) {
+    match dice.below(15) {
         0..=2 => {
             world.new_file();
             Deed::Import(world.files.len() - 1)
@@ -220,6 +240,7 @@ fn next_step(dice: &mut Dice, world: &mut World) -> Deed {
             world.new_list();
             Deed::Snapshot
         }
+        11..=12 => world.drop_some_run(dice),
         _ => Deed::Read,
     }
 }
@@ -227,7 +248,7 @@ fn next_step(dice: &mut Dice, world: &mut World) -> Deed {
 /// The longest time that each kind of program runs before its kill, in milliseconds. It grows after
 /// a kill and shrinks after a run that ended by itself. So the kills spread over the whole run on
 /// any machine.
-struct Lives([u64; 5]);
+struct Lives([u64; 6]);
 
 impl Lives {
     fn limit_of(&mut self, deed: &Deed) -> &mut u64 {
@@ -237,6 +258,7 @@ impl Lives {
             Deed::Prune => &mut self.0[2],
             Deed::Read => &mut self.0[3],
             Deed::Snapshot => &mut self.0[4],
+            Deed::Drop(..) => &mut self.0[5],
         }
     }
 
@@ -265,7 +287,7 @@ fn a_kill_loses_doubles_or_half_writes_no_row() {
     let mut rows = world.rows();
     assert_eq!(rows, world.files[0].1);
     let mut figure = world.figure();
-    let (mut lives, mut killed, mut ended, mut changed) = (Lives([400; 5]), 0, 0, 0);
+    let (mut lives, mut killed, mut ended, mut changed) = (Lives([400; 6]), 0, 0, 0);
     while killed < kills {
         let deed = next_step(&mut dice, &mut world);
         let after = dice.below(*lives.limit_of(&deed));

@@ -394,6 +394,52 @@ fn each_published_price_list_is_fetched_once() {
     assert!(failed.code == 1 && failed.err.contains("no price list that was in force at"), "{failed:?}");
 }
 
+/// A list of 2018, with locations in the place of region codes.
+fn price_list_of_2018(version: &str, published: &str, price: &str) -> String {
+    price_list(version, published, price)
+        .replace(
+            ",CapacityStatus,MarketOption,Pre Installed S/W,Region Code",
+            ",CapacityStatus,Pre Installed S/W,Location",
+        )
+        .replace(",Used,OnDemand,NA,us-east-1", ",Used,NA,\"US East (N. Virginia)\"")
+        .replace("m7i.xlarge", "c5.xlarge")
+}
+
+#[test]
+fn prices_of_the_past_go_back_to_may_2018() {
+    let desk = Desk::default();
+    // AWS published the list of May in June.
+    let versions = r#"{"versions": {
+        "20180607191619": {"versionEffectiveBeginDate": "2018-05-01T00:00:00Z", "versionEffectiveEndDate": "2018-06-01T00:00:00Z"},
+        "20180726190848": {"versionEffectiveBeginDate": "2018-06-01T00:00:00Z", "versionEffectiveEndDate": "2018-07-01T00:00:00Z"}}}"#;
+    let list = |version: &str| format!("{PRICES}/{version}/us-east-1/index.csv");
+    let index = |version: &str| format!("{PRICES}/{version}/region_index.json");
+    let mirror = Mirror::start(&[
+        (&format!("{PRICES}/index.json"), versions.into()),
+        (&index("20180607191619"), region_index("20180607191619")),
+        (&index("20180726190848"), region_index("20180726190848")),
+        (&list("20180607191619"), price_list_of_2018("20180607191619", "2018-06-07", "0.1700000000")),
+        (&list("20180726190848"), price_list_of_2018("20180726190848", "2018-07-26", "0.1650000000")),
+    ]);
+    let snapshot = |day: &str| {
+        let words = ["snapshot", "price", "--region", "N. Virginia", "--as-of", day, "-o", "csv"];
+        collect_from_mirror(&desk, &mirror, &words).expect_success()
+    };
+    let price = |day: &str| {
+        let words = ["query", "price/options", "--param", "type=c5.xlarge", "--as-of", day, "-o", "csv"];
+        let words = [&words[..], &["--columns", "price_per_hour,currency"]].concat();
+        desk.truffle(&words).expect_success()
+    };
+    let told = snapshot("2018-05-02");
+    assert!(told.contains("price,us-east-1,complete,1,1,"), "{told}");
+    assert_eq!(price("2018-05-02"), "price_per_hour,currency\n0.17,USD\n");
+    snapshot("2018-06-15");
+    assert_eq!(price("2018-05-31"), "price_per_hour,currency\n0.17,USD\n");
+    assert_eq!(price("2018-06-15"), "price_per_hour,currency\n0.165,USD\n");
+    assert!(snapshot("2018-05-20").contains("price,us-east-1,unchanged,1,0,0,"));
+    assert_eq!(mirror.count_requests(&list("20180607191619")), 1);
+}
+
 #[test]
 fn a_broken_download_publishes_nothing() {
     let desk = Desk::default();

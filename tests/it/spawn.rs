@@ -29,7 +29,7 @@ impl World {
         let policy: Value = serde_json::from_str(&policy).unwrap();
         // In addition, the calls of the test itself, and instances that cannot be terminated.
         let test = json!({"Statement": [
-            {"Effect": "Allow", "Resource": "*", "Action": ["ec2:CreateTags", "cloudtrail:LookupEvents"]},
+            {"Effect": "Allow", "Resource": "*", "Action": ["ec2:CreateTags", "ec2:DescribeTags", "ec2:StartInstances", "cloudtrail:LookupEvents"]},
             {
                 "Effect": "Deny", "Resource": "*", "Action": "ec2:TerminateInstances",
                 "Condition": {"StringEquals": {"aws:ResourceTag/stubborn": "yes"}},
@@ -212,6 +212,10 @@ fn reap_ends_the_users_overdue_instances_although_one_of_them_fails() {
         ("InstanceMarketOptions.MarketType", "spot"),
         ("InstanceMarketOptions.SpotOptions.SpotInstanceType", "persistent"),
         ("InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", "stop"),
+        // The policy allows the cancellation of managed requests alone.
+        ("TagSpecification.2.ResourceType", "spot-instances-request"),
+        ("TagSpecification.2.Tag.1.Key", "spawn:managed"),
+        ("TagSpecification.2.Tag.1.Value", "true"),
     ];
     let extended = launch(&over, &me, "no", &[]);
     let stubborn = launch(&over, &me, "yes", &[]);
@@ -226,7 +230,9 @@ fn reap_ends_the_users_overdue_instances_although_one_of_them_fails() {
     call_control(&world.alice.url, "clock", &json!({ "until": now }));
     let file = world.desk.home().join("plan.json");
     let file = file.to_str().unwrap();
-    let shown = world.rows(&["reap", "--plan", file]);
+    let shown = world.spawn(&["reap", "--plan", file, "-o", "json"]);
+    assert_eq!(shown.code, 6, "others stay although they are overdue: {shown:?}");
+    let shown: Vec<Value> = serde_json::from_str(&shown.out).unwrap();
     let action = |rows: &[Value], id: &str, column: &str| -> String {
         let row =
             rows.iter().find(|row| row["instance_id"] == id).unwrap_or_else(|| panic!("no {id}: {rows:?}"));
@@ -254,16 +260,88 @@ fn reap_ends_the_users_overdue_instances_although_one_of_them_fails() {
     let outcome = |id: &str| [action(&done, id, "outcome"), action(&done, id, "state")];
     assert_eq!(outcome(&extended), ["left", ""]);
     assert_eq!(outcome(&stubborn), ["failed", "running"]);
-    assert!(action(&done, &stubborn, "why").contains("ec2:TerminateInstances is not allowed"), "{done:?}");
+    let why = action(&done, &stubborn, "why");
+    assert!(why.contains("ec2:TerminateInstances is not allowed"), "{done:?}");
+    assert!(why.contains("with an explicit deny in an identity-based policy"), "AWS's words: {why}");
     assert_eq!(outcome(&persistent), ["ended", "shutting-down"]);
     assert_eq!(world.alice.state(&persistent).0, "shutting-down");
     for (id, _) in &stay {
         assert_eq!(world.alice.state(id).0, "running", "{id}");
     }
     // Only the failed one is still overdue. The spot request launched no replacement.
-    let again = world.rows(&["reap"]);
+    let again: Vec<Value> = serde_json::from_str(&world.spawn(&["reap", "-o", "json"]).out).unwrap();
     let overdue: Vec<&Value> = again.iter().filter(|row| row["action"] == "terminate").collect();
     assert!(overdue.len() == 1 && overdue[0]["instance_id"] == stubborn, "{again:?}");
     assert_eq!(world.calls("CancelSpotInstanceRequests"), 1);
     assert_eq!(world.all().matches("<instanceId>").count(), 8);
+}
+
+/// Moves the sandbox's clock.
+fn forward(world: &World, seconds: i64) {
+    call_control(&world.alice.url, "clock", &json!({ "forward_seconds": seconds }));
+}
+
+/// Calls an action for one instance.
+fn call(world: &World, action: &str, id: &str) {
+    world.alice.call("ec2", &[("Action", action), ("InstanceId.1", id)]).unwrap();
+}
+
+const HOUR: i64 = 3_600;
+
+#[test]
+fn an_instance_that_was_stopped_over_night_is_not_ended_early() {
+    let world = World::new("throttling: false\n", &[]);
+    let id =
+        world.rows(&["launch", "t3.micro", "--ttl", "6h"])[0]["instance_id"].as_str().unwrap().to_string();
+    forward(&world, HOUR);
+    call(&world, "StopInstances", &id);
+    forward(&world, 10 * HOUR);
+    let stopped = world.rows(&["list"]);
+    assert_eq!((&stopped[0]["time_left"], &stopped[0]["until"]), (&json!("5h"), &Value::Null), "{stopped:?}");
+    call(&world, "StartInstances", &id);
+    forward(&world, 1_200);
+    let started = world.rows(&["list"]);
+    assert_eq!(started[0]["bound"], "unknown (restarted without spawnd)");
+    assert_eq!(started[0]["time_left"], Value::Null);
+    assert_eq!(world.spawn(&["reap", "--yes"]).code, 3);
+    forward(&world, 6 * HOUR);
+    world.spawn(&["reap", "--yes"]).expect_success();
+    assert!(world.alice.state(&id).0.starts_with("stop"));
+}
+
+#[test]
+fn a_copy_of_all_tags_is_reported_and_left_alone() {
+    let world = World::new("throttling: false\n", &[]);
+    let launch = ["launch", "t3.micro", "--ttl", "2h", "--on-expiry", "terminate"];
+    let first = world.rows(&launch)[0]["instance_id"].as_str().unwrap().to_string();
+    let form =
+        [("Action", "DescribeTags"), ("Filter.1.Name", "resource-id"), ("Filter.1.Value.1", first.as_str())];
+    let tags = world.alice.call("ec2", &form).unwrap();
+    let cells = |name: &str| {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let cell = |part: &str| part.split_once(&close).unwrap().0.to_string();
+        tags.split(&open).skip(1).map(cell).collect::<Vec<String>>()
+    };
+    let pairs: Vec<(String, String)> = cells("key").into_iter().zip(cells("value")).collect();
+    let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert!(pairs.len() >= 7, "{tags}");
+    forward(&world, 5 * HOUR);
+    let copy = world.instance(&pairs, &[]);
+    forward(&world, 1_200);
+    let told = world.spawn(&["reap", "--yes"]);
+    assert_eq!(told.code, 6, "{told:?}");
+    assert!(
+        told.err.contains(&copy) && told.err.contains("a copy: its spawn:launch-id is that of "),
+        "{told:?}"
+    );
+    assert_eq!(world.alice.state(&copy).0, "running");
+    assert!(["shutting-down", "terminated"].contains(&world.alice.state(&first).0.as_str()));
+}
+
+#[test]
+fn a_region_without_opt_in_has_an_answer_of_its_own() {
+    let world = World::new("throttling: false\n", &[]);
+    let told = world.spawn(&["launch", "t3.micro", "--ttl", "2h", "--region", "ap-east-1"]);
+    assert_eq!(told.code, 2, "{told:?}");
+    assert!(told.err.contains("region ap-east-1 is not enabled in account 000000000002"), "{told:?}");
 }

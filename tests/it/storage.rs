@@ -311,7 +311,7 @@ fn a_damaged_lake_is_reported() {
         &|root| manifest(root, "\"format\": 1", "\"format\": 2"),
         "has format 2, and this version reads up to 1",
     );
-    check(&|root| manifest(root, "{", "?"), "its manifest cannot be read");
+    check(&|root| manifest(root, "{", "?"), "its manifest 1 cannot be read");
     check(&|root| fs::write(root.join("CURRENT"), "seven").unwrap(), "its CURRENT names no manifest");
     check(&|root| fs::write(root.join("CURRENT"), "7").unwrap(), "manifest 7 is missing");
     check(&|root| fs::remove_dir_all(root.join("lake/spot_price")).unwrap(), "cannot be read");
@@ -401,7 +401,8 @@ fn a_damaged_warehouse_is_rebuilt() {
     let desk = Desk::default();
     desk.truffle(&["status"]).expect_success();
     let folder = desk.home().join(".cache/mycelium/warehouse");
-    let file = folder.join(&files(&folder)[0]);
+    let file = files(&folder).into_iter().find(|name| name.ends_with(".duckdb")).unwrap();
+    let file = folder.join(file);
     fs::write(&file, "no database").unwrap();
     desk.truffle(&["search", "m7i.large", "-q"]).expect_success();
     assert!(fs::metadata(&file).unwrap().len() > 100_000);
@@ -414,9 +415,17 @@ fn a_damaged_seed_is_unpacked_again() {
     let before = search();
     let cache = desk.home().join(".cache/mycelium");
     let seed = files(&cache).into_iter().find(|path| path.ends_with("lake/price/v=1/seed.parquet")).unwrap();
+    let whole = fs::read(cache.join(&seed)).unwrap();
     fs::remove_file(cache.join(&seed)).unwrap();
     assert_eq!(search(), before);
     assert!(cache.join(&seed).exists());
+    // A flipped bit is found when the seed is read, which is when a warehouse is made.
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    fs::write(cache.join(&seed), changed).unwrap();
+    fs::remove_dir_all(cache.join("warehouse")).unwrap();
+    assert_eq!(search(), before);
+    assert_eq!(fs::read(cache.join(&seed)).unwrap(), whole);
 }
 
 #[test]
@@ -449,5 +458,5 @@ fn damaged_pages_are_reported_as_a_fault_of_the_lake() {
     fs::write(&file, bytes).unwrap();
     let ran = desk.truffle(&["query", "spot/latest", "--param", "type=m7i.large"]);
     assert_eq!(ran.code, 4, "{ran:?}");
-    assert!(ran.err.contains("spot/latest cannot be answered"), "{ran:?}");
+    assert!(ran.err.contains("is damaged: its bytes differ from its digest in the manifest"), "{ran:?}");
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "tasks use files and print")]
 
+mod attacks;
 mod bench;
 mod bind;
 mod daemon;
@@ -35,6 +36,11 @@ cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, and compare the
                                stops with a second implementation in Python
 cargo xtask recorded FOLDER    compare recorded answers of AWS with the sandbox's
+cargo xtask attacks SCRIPTS [--programs FOLDER]
+                               make inputs for the attack scripts of a folder (bad_files.py, bundles.py,
+                               parquet_flips.py, passing_names.py, redact.py, room.py, tamper.py), run
+                               them, and print the number of cases; --programs: against the executables
+                               of that folder [default: build them]
 cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] [--bill-rows N]
                    | --spot-history FILE [--growth]]
                                measure ratios against DuckDB alone (builds in release mode);
@@ -57,6 +63,7 @@ fn main() -> ExitCode {
         ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
         ["recorded", folder] => recorded::compare(folder),
+        ["attacks", rest @ ..] => attacks::attack(rest),
         ["bench", rest @ ..] => bench::run(rest),
         _ => Err(format!("unknown task; the tasks are\n{HELP}")),
     };

@@ -43,6 +43,9 @@ const RIVAL: &[&str] =
 /// The SSH server of spawnd's tests, used where OpenSSH's is not installed.
 const SSH: &[&str] = &["asyncssh==2.24.1", "cryptography==50.0.2"];
 
+/// Packages that the attack scripts import.
+const ATTACKS: &[&str] = &["pynacl==1.6.2", "pyarrow==26.0.1"];
+
 /// Installs the DuckDB library in `.tools/duckdb`, with the references to itself resolved. Without
 /// npm, or on a platform other than Linux on x86-64, it installs nothing, and the Makefile compiles
 /// DuckDB in.
@@ -107,6 +110,12 @@ pub(crate) fn python() -> Result<(), TaskError> {
     environment("clients", CLIENTS)?;
     environment("rival", RIVAL)?;
     environment("ssh", SSH)
+}
+
+/// Installs the packages that the attack scripts import.
+pub(crate) fn attack_packages() -> Result<(), TaskError> {
+    make(&tools())?;
+    environment("attacks", ATTACKS)
 }
 
 /// Creates a virtual environment with these packages, unless it has exactly these already.

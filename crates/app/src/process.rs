@@ -7,12 +7,20 @@ use std::process::ExitCode;
 use catalog::ports::StopFlag;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
-use domain::Timestamp;
+use domain::{Timestamp, visible};
 
 /// Parses the words of a command line. The error is the exit code after help, a version or a usage
 /// error was printed.
 pub fn parse_args<T: Parser>(words: &[OsString]) -> Result<T, ExitCode> {
-    T::try_parse_from(words).map_err(|error| print_clap(&error))
+    // A usage error quotes words as they were typed, and a script may have typed a foreign name.
+    let shown: Vec<OsString> = words
+        .iter()
+        .map(|word| word.to_str().map_or(word.clone(), |word| visible(word).as_ref().into()))
+        .collect();
+    T::try_parse_from(words).map_err(|error| match T::try_parse_from(&shown) {
+        Err(shown) => print_clap(&shown),
+        Ok(_) => print_clap(&error),
+    })
 }
 
 /// Prints help, a version or a usage error, and returns its exit code.
@@ -35,7 +43,10 @@ pub fn start(flags: &CommonFlags) -> Result<(Settings, Screen), Failure> {
 
 /// Returns a printer on standard output and standard error.
 pub fn printer(settings: &Settings, screen: Screen) -> Printer {
-    Printer::new(settings.output.value, screen, Box::new(io::stdout()), Box::new(io::stderr()))
+    let mut printer =
+        Printer::new(settings.output.value, screen, Box::new(io::stdout()), Box::new(io::stderr()));
+    printer.set_for_spreadsheet(settings.for_spreadsheet);
+    printer
 }
 
 /// Prints a failure and returns the exit code of the run.

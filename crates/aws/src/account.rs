@@ -33,8 +33,9 @@ pub(crate) async fn identity(
     dated: &ServerDate,
 ) -> Result<(String, String), SourceError> {
     let who = clients::sts(config, dated).get_caller_identity().send().await;
-    let who = who.map_err(|error| match &error {
-        aws_sdk_sts::error::SdkError::ServiceError(_) => {
+    let who = who.map_err(|error| match (&error, dated.clock_error()) {
+        (_, Some(why)) => SourceError::Failed(why),
+        (aws_sdk_sts::error::SdkError::ServiceError(_), None) => {
             SourceError::Credentials(gap("sts:GetCallerIdentity", &error).why)
         }
         _ => {
@@ -53,7 +54,10 @@ pub(crate) async fn region_names(
     dated: &ServerDate,
 ) -> Result<(Vec<String>, Vec<String>), SourceError> {
     let regions = clients::ec2(config, None, dated).describe_regions().all_regions(true).send().await;
-    let regions = regions.map_err(|error| SourceError::Failed(gap("ec2:DescribeRegions", &error).why))?;
+    let regions = regions.map_err(|error| match dated.clock_error() {
+        Some(why) => SourceError::Failed(why),
+        None => SourceError::Failed(gap("ec2:DescribeRegions", &error).why),
+    })?;
     let (mut enabled, mut disabled) = (Vec::new(), Vec::new());
     for region in regions.regions() {
         let name = region.region_name().unwrap_or_default().to_string();

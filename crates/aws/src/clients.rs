@@ -20,7 +20,9 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_types::service_config::ServiceConfigKey;
 use catalog::ports::SourceError;
 use domain::Timestamp;
+use jiff::SignedDuration;
 
+use crate::public_files::PublicMirror;
 use crate::values;
 
 /// The largest number of attempts for a call. It is repeated after throttling, a 5xx status or a
@@ -42,7 +44,7 @@ pub(crate) struct HttpClients {
     sdk: SharedHttpClient,
     pub(crate) agent: ureq::Agent,
     /// The address of a copy of the public files, used instead of AWS.
-    pub(crate) mirror: Option<String>,
+    pub(crate) mirror: Option<PublicMirror>,
 }
 
 impl HttpClients {
@@ -55,6 +57,7 @@ impl HttpClients {
             })?),
         };
         let mirror = env::var("MYCELIUM_MIRROR").ok().filter(|address| !address.is_empty());
+        let mirror = mirror.as_deref().map(PublicMirror::parse).transpose()?;
         Ok(HttpClients { sdk: sdk(bundle.clone())?, agent: agent(bundle.as_deref())?, mirror })
     }
 }
@@ -130,13 +133,35 @@ pub(crate) async fn config(http: &HttpClients, profile: Option<&str>) -> SdkConf
     }
 }
 
-/// AWS's clock at the first answer, from its `Date` header.
+/// AWS's clock at the first answer, from its `Date` header, and the time at which the request was
+/// signed, by this machine's clock.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ServerDate(Arc<OnceLock<Timestamp>>);
+pub(crate) struct ServerDate {
+    date: Arc<OnceLock<Timestamp>>,
+    signed: Arc<OnceLock<Timestamp>>,
+}
+
+/// AWS refuses signatures that are off by five minutes. A smaller difference is not the reason of a
+/// failure.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(4);
 
 impl ServerDate {
     pub(crate) fn first(&self) -> Option<Timestamp> {
-        self.0.get().copied()
+        self.date.get().copied()
+    }
+
+    /// Returns by how much this machine's clock is wrong, if AWS refuses signatures for that: a
+    /// sentence with the size of the error.
+    pub(crate) fn clock_error(&self) -> Option<String> {
+        let ahead = self.signed.get()?.duration_since(*self.date.get()?);
+        (ahead.abs() > CLOCK_TOLERANCE).then(|| {
+            let side = if ahead.is_negative() { "behind" } else { "ahead of" };
+            let size = domain::format_span(ahead.abs());
+            format!(
+                "this machine's clock is {size} {side} AWS's, so AWS refuses its signatures; set the clock \
+                 (timedatectl set-ntp true)"
+            )
+        })
     }
 }
 
@@ -153,7 +178,19 @@ impl Intercept for ServerDate {
     ) -> Result<(), aws_sdk_ec2::error::BoxError> {
         if let Some(date) = context.response().headers().get("date").and_then(values::http_date) {
             // Only the first answer counts: its rows are not newer than that.
-            let _ = self.0.set(date);
+            let _ = self.date.set(date);
+        }
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), aws_sdk_ec2::error::BoxError> {
+        if let Some(signed) = context.request().headers().get("x-amz-date").and_then(values::signature_date) {
+            let _ = self.signed.set(signed);
         }
         Ok(())
     }
@@ -281,6 +318,28 @@ fn is_of_aws(address: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_named_with_its_size() {
+        let check = |date: &str, signed: Option<&str>, expected: Option<&str>| {
+            let dated = ServerDate::default();
+            dated.date.set(date.parse().expect("an instant")).expect("the first answer");
+            if let Some(signed) = signed.and_then(values::signature_date) {
+                dated.signed.set(signed).expect("the first request");
+            }
+            let found = dated.clock_error();
+            assert_eq!(found.is_some(), expected.is_some(), "{found:?}");
+            assert!(found.unwrap_or_default().contains(expected.unwrap_or_default()), "{expected:?}");
+        };
+        let date = "2026-11-30T12:00:00Z";
+        check(date, Some("20261130T120930Z"), Some("clock is 9m30s ahead of AWS's"));
+        check(date, Some("20261130T090000Z"), Some("clock is 3h behind AWS's"));
+        check(date, Some("20261202T120000Z"), Some("clock is 2d ahead of AWS's"));
+        check(date, Some("20261130T120400Z"), None);
+        check(date, Some("20261130T115600Z"), None);
+        check(date, None, None);
+        assert_eq!(values::signature_date("yesterday"), None);
+    }
 
     #[test]
     fn recognises_endpoints_of_aws() {

@@ -18,9 +18,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use catalog::ports::SourceError;
 use domain::Known;
-use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings, ReapAction};
+use fleet::instance::{
+    AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings, ReapAction,
+};
 use fleet::launch::{LaunchReply, LaunchRequest};
 use fleet::ports::{Account, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
+use fleet::remains::RemainingResource;
 use lifecycle::{PowerOff, tag};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -56,16 +59,16 @@ impl Account for AwsClient {
         let dated = ServerDate::default();
         let asked = self.runtime.block_on(async {
             let (account, arn) = account::identity(&config, &dated).await?;
-            let (regions, _) = account::region_names(&config, &dated).await?;
-            Ok((account, arn, regions))
+            let (regions, disabled) = account::region_names(&config, &dated).await?;
+            Ok((account, arn, regions, disabled))
         });
-        let (account, arn, regions) = asked.map_err(|error| match error {
+        let (account, arn, regions, disabled) = asked.map_err(|error| match error {
             SourceError::Credentials(why) => FleetError::Credentials(why),
             other => FleetError::Failed(other.to_string()),
         })?;
         let now =
             dated.first().ok_or_else(|| FleetError::Failed("the answer of AWS has no Date header".into()))?;
-        Ok(CallerAccount { account, arn, regions, now })
+        Ok(CallerAccount { account, arn, regions, disabled, now })
     }
 }
 
@@ -111,6 +114,15 @@ impl Instances for AwsClient {
                 }
             }
         })
+    }
+
+    fn list_remains(
+        &self,
+        region: &str,
+        id: &str,
+        disks: &[String],
+    ) -> Result<Vec<RemainingResource>, FleetError> {
+        self.runtime.block_on(remains(&self.ec2(region), id, disks))
     }
 
     fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError> {
@@ -255,6 +267,53 @@ async fn instances(client: &Client, region: &str, filters: &[Filter]) -> Result<
     Ok(all)
 }
 
+async fn remains(client: &Client, id: &str, disks: &[String]) -> Result<Vec<RemainingResource>, FleetError> {
+    let filter =
+        |name: &str, values: Vec<String>| Filter::builder().name(name).set_values(Some(values)).build();
+    let size = |gib: Option<i32>| u64::from(gib.unwrap_or_default().unsigned_abs());
+    let mut found = Vec::new();
+    if !disks.is_empty() {
+        let call = client.describe_volumes().filters(filter("volume-id", disks.to_vec()));
+        let answer = call.send().await.map_err(failed("ec2:DescribeVolumes"))?;
+        found.extend(answer.volumes().iter().map(|volume| {
+            let kind = volume.volume_type().map_or("unknown", |kind| kind.as_str());
+            RemainingResource::Disk(
+                volume.volume_id().unwrap_or_default().into(),
+                kind.into(),
+                size(volume.size()),
+            )
+        }));
+    }
+    let of_instance = |name: &str| filter(name, vec![id.to_string()]);
+    let call = client.describe_addresses().filters(of_instance("instance-id"));
+    let answer = call.send().await.map_err(failed("ec2:DescribeAddresses"))?;
+    let addresses = answer.addresses().iter().filter_map(|address| address.public_ip());
+    found.extend(addresses.map(|address| RemainingResource::Address(address.to_string())));
+    let call = client.describe_images().owners("self").filters(of_instance("source-instance-id"));
+    let answer = call.send().await.map_err(failed("ec2:DescribeImages"))?;
+    found.extend(answer.images().iter().map(|image| {
+        let disks = image.block_device_mappings().iter().filter_map(|mapping| mapping.ebs());
+        let whole = disks.map(|disk| size(disk.volume_size())).sum();
+        RemainingResource::Image(image.image_id().unwrap_or_default().to_string(), whole)
+    }));
+    Ok(found)
+}
+
+/// Returns the instant in a transition reason such as `User initiated (2026-11-30 12:00:00 GMT)`.
+fn transition_instant(reason: &str) -> Option<domain::Timestamp> {
+    let (_, rest) = reason.rsplit_once('(')?;
+    let civil = jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S GMT", rest.strip_suffix(')')?).ok()?;
+    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
+/// Returns when an instance was created: its primary network interface is attached then, and stays
+/// until its end. EC2's launch time is that of the last start.
+fn created(instance: &Instance) -> Option<domain::Timestamp> {
+    let interfaces = instance.network_interfaces().iter().filter_map(|interface| interface.attachment());
+    let primary = interfaces.filter(|attachment| attachment.device_index() == Some(0));
+    primary.filter_map(|attachment| values::at(attachment.attach_time())).min()
+}
+
 fn unseen<T>(why: &str) -> Known<T> {
     Known::Unseen(why.to_string())
 }
@@ -287,6 +346,21 @@ fn seen(instance: &Instance, account: &str, region: &str) -> Result<InstanceView
             .launch_time()
             .and_then(values::timestamp)
             .map_or_else(|| unseen("not reported by AWS"), Known::Is),
+        created: created(instance).map_or_else(|| unseen("not reported by AWS"), Known::Is),
+        stopped: instance.state_transition_reason().and_then(transition_instant),
+        reason: instance
+            .state_reason()
+            .and_then(|reason| reason.message().or(reason.code()))
+            .map(|reason| reason.trim_end_matches('.').to_string()),
+        disks: instance
+            .block_device_mappings()
+            .iter()
+            .filter_map(|mapping| mapping.ebs())
+            .filter_map(|disk| {
+                let stays = disk.delete_on_termination() == Some(false);
+                Some(AttachedDisk { volume: disk.volume_id()?.to_string(), stays })
+            })
+            .collect(),
         protected: unseen("not requested"),
         spot,
         metadata,
@@ -311,6 +385,20 @@ async fn requests(client: &Client) -> Result<BTreeMap<String, bool>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_the_instant_of_a_transition() {
+        let check = |reason: &str, expected: Option<&str>| {
+            let found = transition_instant(reason).map(|at| at.to_string());
+            assert_eq!(found.as_deref(), expected, "{reason}");
+        };
+        check("User initiated (2026-11-30 07:05:09 GMT)", Some("2026-11-30T07:05:09Z"));
+        check("Server.SpotInstanceTermination (2026-01-02 00:00:00 GMT)", Some("2026-01-02T00:00:00Z"));
+        check("", None);
+        check("Server.InternalError", None);
+        check("User initiated", None);
+        check("User initiated (yesterday)", None);
+    }
 
     #[test]
     fn maps_error_codes_of_run_instances_to_replies() {

@@ -47,9 +47,15 @@ where
 
 fn refusal(program: &str, action: &str, code: &str, words: &str) -> String {
     match code {
+        // Cost Explorer has no code of its own for an account that never opened it.
         "AccessDeniedException" if words.contains("not enabled for cost explorer") => format!(
             "{action}: Cost Explorer is not enabled in the account: open it once in the Billing console, and try again a day later"
         ),
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" if is_beyond_policy(words) => {
+            // AWS appends a message that only an administrator can decode.
+            let words = words.split(" Encoded authorization failure").next().unwrap_or(words);
+            format!("{action} is not allowed, and another policy cannot allow it: {}", trimmed(words))
+        }
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
             format!(
                 "{action} is not allowed: add it to the policy ({program} policy prints one that is enough)"
@@ -60,10 +66,23 @@ fn refusal(program: &str, action: &str, code: &str, words: &str) -> String {
             format!("{action}: AWS still throttled it after all attempts")
         }
         _ => {
-            let words = words.trim().trim_end_matches('.');
+            let words = trimmed(words);
             if words.is_empty() { format!("{action}: {code}") } else { format!("{action}: {code}: {words}") }
         }
     }
+}
+
+fn trimmed(words: &str) -> &str {
+    words.trim().trim_end_matches('.')
+}
+
+/// Whether AWS names a reason for its refusal that a policy of the caller cannot change: an
+/// explicit deny, or a policy of the organization, of a boundary, of a session, of an endpoint or
+/// of the resource.
+fn is_beyond_policy(words: &str) -> bool {
+    let reasons =
+        ["explicit deny", "control policy", "permissions boundary", "session policy", "endpoint policy"];
+    reasons.into_iter().chain(["resource-based policy"]).any(|reason| words.contains(reason))
 }
 
 /// Returns a credentials error if a call failed because it could not be signed. The SDK reports
@@ -114,6 +133,27 @@ mod tests {
             "AccessDeniedException",
             "User not enabled for cost explorer access",
             "ec2:DescribeVolumes: Cost Explorer is not enabled in the account: open it once in the Billing console, and try again a day later",
+        );
+        check(
+            "UnauthorizedOperation",
+            "You are not authorized to perform this operation. User: u is not authorized to perform: \
+             ec2:RunInstances on resource: r with an explicit deny in a service control policy. \
+             Encoded authorization failure message: AAAA",
+            "ec2:DescribeVolumes is not allowed, and another policy cannot allow it: You are not authorized to \
+             perform this operation. User: u is not authorized to perform: ec2:RunInstances on resource: r with \
+             an explicit deny in a service control policy",
+        );
+        check(
+            "AccessDenied",
+            "no permissions boundary allows the s3:GetObject action.",
+            "ec2:DescribeVolumes is not allowed, and another policy cannot allow it: no permissions boundary \
+             allows the s3:GetObject action",
+        );
+        check(
+            "TagPolicyViolation",
+            "The tag policy does not allow the specified value for the following tag key: 'Team'.",
+            "ec2:DescribeVolumes: TagPolicyViolation: The tag policy does not allow the specified value for the \
+             following tag key: 'Team'",
         );
         check("RequestLimitExceeded", "", "ec2:DescribeVolumes: AWS still throttled it after all attempts");
         check("InternalError", "", "ec2:DescribeVolumes: InternalError");

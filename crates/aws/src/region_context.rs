@@ -16,8 +16,6 @@ pub(crate) struct RegionContext {
     pub(crate) region: String,
     /// The account's number.
     pub(crate) account: String,
-    /// The currency of the account's partition.
-    pub(crate) currency: &'static str,
     /// Start of the history, for datasets with a history.
     pub(crate) since: Timestamp,
     /// End of the history.

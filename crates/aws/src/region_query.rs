@@ -91,7 +91,6 @@ fn contexts(config: &SdkConfig, look: &SnapshotQuery<'_>, clock: fn() -> Timesta
             dated: ServerDate::default(),
             region: region.clone(),
             account: look.account.account_id.clone(),
-            currency: if look.account.partition == "aws-cn" { "CNY" } else { "USD" },
             since,
             until,
             instances,

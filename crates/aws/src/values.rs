@@ -11,6 +11,12 @@ pub(crate) fn http_date(text: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(text).ok()
 }
 
+/// Parses the `X-Amz-Date` header of a request, such as `20261130T120000Z`.
+pub(crate) fn signature_date(text: &str) -> Option<Timestamp> {
+    let civil = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+    civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+}
+
 pub(crate) fn at(instant: Option<&DateTime>) -> Option<Timestamp> {
     instant.and_then(timestamp)
 }

@@ -37,7 +37,8 @@ pub enum DatasetScope {
     /// The charges of one account for one period. The scope name is `<account>/<period>`, which
     /// rows carry in `bill`. A period is a month (`2026-11`) or a day (`2026-11-03`). The account
     /// is `*` if the source does not name it. A month replaces its days, whichever was collected
-    /// first.
+    /// first. In the run log, the report of linked accounts has the scope name
+    /// `<account>/<linked account>+…/<period>`.
     Bill,
 }
 

@@ -305,7 +305,7 @@ pub const DATASETS: &[Dataset] = &[
             run_id Text Private "id of the run",
             dataset Text Public "dataset name",
             scope Text Scope "region code, account, account/region, account/region/request, account/period, \
-                or *",
+                account/ACCOUNT+…/period (the report of linked accounts), or *",
             source Text Known(SOURCES) "source of the rows",
             observed_from Timestamp Public "earliest instant covered by the rows",
             observed_at Timestamp Public "instant as of which the run describes its scope",

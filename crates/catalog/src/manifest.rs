@@ -70,9 +70,9 @@ impl DataFile {
     }
 
     /// Checks that the path is one that a lake gives to a file of this dataset:
-    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>`. So it
-    /// never leads out of the lake, and has no character with a meaning in SQL or in a pattern. The
-    /// error is a lowercase fragment.
+    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>`. So
+    /// it never leads out of the lake, and has no character with a meaning in SQL or in a pattern.
+    /// The error is a lowercase fragment.
     pub fn check_path(&self) -> Result<(), String> {
         let wrong = || format!("{:?} is not a path of a file of {:?}", self.path, self.dataset);
         let folder = format!("lake/{}/v={}/", self.dataset, self.version);
@@ -95,8 +95,8 @@ impl DataFile {
     }
 }
 
-/// Returns whether a name has letters, digits, `-`, `_` and single dots, and begins with none of the
-/// signs.
+/// Returns whether a name has letters, digits, `-`, `_` and single dots, and begins with a letter
+/// or a digit.
 fn is_plain_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && !name.contains("..")

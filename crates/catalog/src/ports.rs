@@ -13,9 +13,9 @@ pub use source::{
     SnapshotRowSink, Source, SourceError, describe_clock_skew,
 };
 pub use store::{
-    AddedRows, BillCoverage, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DatasetResize,
-    DatasetSize, ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow, RunWriter,
-    SignatureCheck, Store, StoreError, TextOpener,
+    AddedRows, BillCoverage, BillFiles, BillLayout, BillOrigin, BundleReport, CommitReport, DamagedFile,
+    DatasetResize, DatasetSize, ImportReport, LakeContent, MaintenanceReport, RetentionRule, RunLogRow,
+    RunWriter, SignatureCheck, Store, StoreError, TextOpener, VerificationReport,
 };
 
 use std::io::Write;
@@ -85,6 +85,8 @@ pub enum AskError {
         lake: PathBuf,
         /// A lowercase fragment.
         reason: String,
+        /// The newest manifest that can be read and whose files are there.
+        intact: Option<u64>,
     },
     /// A file of the lake differs from the manifest's description.
     #[error("{} is damaged: {reason}", .lake.join(.file).display())]

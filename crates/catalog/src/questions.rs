@@ -91,8 +91,10 @@ pub mod rows {
         pub struct NewestUsageRow {
             /// Start of the newest usage; `None` without any charge.
             newest_usage: Option<Timestamp>,
-            /// Payers whose newest month is older than the newest of all, with that month.
+            /// Payers without bills of the newest month, each with its own newest month.
             payers_left_out: Vec<String>,
+            /// Payers with days from Cost Explorer beside the report of a linked account.
+            payers_repeated: Vec<String>,
         }
     }
 
@@ -173,10 +175,10 @@ pub mod rows {
             product: String,
             /// Instant from which the price is valid.
             observed_at: Timestamp,
-            /// Price per hour, in `currency`.
-            price_per_hour: Decimal,
-            /// ISO 4217 currency code.
-            currency: String,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
         }
     }
 

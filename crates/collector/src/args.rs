@@ -8,6 +8,7 @@ use console::CommonFlags;
 
 use crate::commands::bundle::BundleArgs;
 use crate::commands::compact::CompactArgs;
+use crate::commands::drop::DropArgs;
 use crate::commands::forget::ForgetArgs;
 use crate::commands::policy::CollectorPolicyArgs;
 use crate::commands::prune::PruneArgs;
@@ -42,4 +43,5 @@ pub enum Command {
     Prune(PruneArgs),
     Bundle(BundleArgs),
     Forget(ForgetArgs),
+    Drop(DropArgs),
 }

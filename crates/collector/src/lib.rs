@@ -18,11 +18,14 @@ mod run_tests;
 mod size_report;
 mod snapshot;
 mod summary;
+mod verification;
 
 pub use args::{CollectorArgs, Command};
 pub use ports::{Ports, ReopenWarehouse};
 
-use commands::{bundle as bundle_command, compact, forget, policy, prune, status, watch};
+use commands::{
+    bundle as bundle_command, compact, drop as drop_command, forget, policy, prune, status, watch,
+};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 pub(crate) use ports::lake_failure;
@@ -45,6 +48,7 @@ pub fn run(
         Command::Prune(args) => prune::run_prune(args, ports, printer, now),
         Command::Bundle(args) => bundle_command::run_bundle(args, ports, printer, now),
         Command::Forget(args) => forget::run_forget(args, ports, printer, now),
+        Command::Drop(args) => drop_command::run_drop(args, ports, printer, now),
     }?;
     printer.flush()?;
     Ok(done)

@@ -37,8 +37,8 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::Foreign(_) => {
             Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
         }
-        StoreError::DamagedLake { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        StoreError::DamagedLake { lake, intact, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
         }
         StoreError::DamagedFile { lake, .. } => {
             Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
@@ -46,9 +46,13 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::BadFile(_) => {
             Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
         }
-        StoreError::UnknownCoverage { accounts, .. } => Failure::new(FailureKind::Data, text).hint(format!(
-            "--covers {accounts} replaces only the lines of these accounts, --covers all those of all accounts"
-        )),
+        StoreError::UnknownCoverage { accounts, .. } => {
+            let accounts = if accounts.is_empty() { "ACCOUNT,…" } else { &accounts };
+            Failure::new(FailureKind::Data, text).hint(format!(
+                "--covers {accounts} replaces only the lines of these accounts, --covers all those of all \
+                 accounts"
+            ))
+        }
         StoreError::Io(_) => Failure::broken(text).hint(
             "the failed run added nothing to the lake; free space there, or choose another with --lake",
         ),

@@ -8,7 +8,7 @@ pub fn confirm(question: &str) -> Option<bool> {
     if !stdin.is_terminal() || !stderr.is_terminal() {
         return None;
     }
-    write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush()).ok()?;
+    write!(stderr, "{} [y/N] ", domain::visible(question)).and_then(|()| stderr.flush()).ok()?;
     let mut line = String::new();
     stdin.lock().read_line(&mut line).ok()?;
     Some(means_yes(&line))

@@ -7,8 +7,15 @@ pub fn drop_damaged_files(lake: &Path) -> String {
     format!("collector drop --damaged --lake {} takes the damaged files out of the lake", word(lake))
 }
 
-/// Returns the hint for a lake with a damaged list of files: the command that sets it aside.
-pub fn set_lake_aside(lake: &Path) -> String {
+/// Returns the hint for a lake with a damaged list of files: the command that restores the state of
+/// its `intact` manifest, or that sets it aside without one.
+pub fn restore_lake(lake: &Path, intact: Option<u64>) -> String {
+    if let Some(number) = intact {
+        let current = word(&lake.join("CURRENT"));
+        return format!(
+            "rm -rf {current}; echo {number} > {current} restores the state of manifest {number}"
+        );
+    }
     let aside = lake.with_added_extension("damaged");
     format!("set it aside with mv {} {}, then collect or import again", word(lake), word(&aside))
 }
@@ -27,11 +34,15 @@ mod tests {
     #[test]
     fn a_hint_is_a_command_for_every_path() {
         let check = |path: &str, expected: &str| {
-            assert!(set_lake_aside(Path::new(path)).contains(expected), "{path}");
+            assert!(restore_lake(Path::new(path), None).contains(expected), "{path}");
         };
         check("/a/lake", "mv /a/lake /a/lake.damaged,");
         check("/a/my lake", "mv '/a/my lake' '/a/my lake.damaged',");
         check("/a/it's", "mv '/a/it'\\''s' '/a/it'\\''s.damaged',");
+        assert_eq!(
+            restore_lake(Path::new("/a/lake"), Some(7)),
+            "rm -rf /a/lake/CURRENT; echo 7 > /a/lake/CURRENT restores the state of manifest 7"
+        );
         assert!(drop_damaged_files(Path::new("/a b")).starts_with("collector drop --damaged --lake '/a b' "));
     }
 }

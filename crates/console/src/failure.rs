@@ -7,6 +7,8 @@ pub enum Exit {
     Done,
     /// Exit code 3: the command line is valid, and nothing matched.
     NothingMatched,
+    /// Exit code 6: done, and a person must act on what the command left alone.
+    PersonNeeded,
 }
 
 impl Exit {
@@ -15,6 +17,7 @@ impl Exit {
         match self {
             Exit::Done => 0,
             Exit::NothingMatched => 3,
+            Exit::PersonNeeded => 6,
         }
     }
 }
@@ -57,8 +60,11 @@ impl FailureKind {
 pub struct Failure {
     /// The kind, which gives the exit code.
     pub kind: FailureKind,
-    /// The problem and the expected input; a lowercase fragment.
+    /// The problem and the expected input; a lowercase fragment. It is printed on one line.
     pub message: String,
+    /// Lines below the message that are part of it, such as the place in a statement. Each is
+    /// printed indented, so none can pass for a hint or another error.
+    pub excerpt: Vec<String>,
     /// The next command to type, or the change to make; no full stop.
     pub hint: Option<String>,
 }
@@ -66,7 +72,7 @@ pub struct Failure {
 impl Failure {
     /// Returns a failure without a hint.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Failure {
-        Failure { kind, message: message.into(), hint: None }
+        Failure { kind, message: message.into(), excerpt: Vec::new(), hint: None }
     }
 
     /// Returns a failure of kind [`FailureKind::Usage`]: the command line is not valid.
@@ -87,6 +93,15 @@ impl Failure {
     /// Whether the reader closed the output: exit code 0, and nothing is printed.
     pub fn is_broken_pipe(&self) -> bool {
         self.kind == FailureKind::Closed
+    }
+
+    /// Returns a failure with a message of several lines. Only the caller's own text may contain
+    /// line breaks.
+    pub fn of_lines(kind: FailureKind, text: &str) -> Failure {
+        let mut lines = text.lines();
+        let message = lines.next().unwrap_or_default();
+        let excerpt = lines.map(String::from).collect();
+        Failure { excerpt, ..Failure::new(kind, message) }
     }
 
     /// Adds a hint.

@@ -1,14 +1,16 @@
 //! One writer per data format. A writer turns pages into bytes as they arrive.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use catalog::Page;
 use catalog::ports::{ColumnarFormat, Encode, Encoder};
+use catalog::{Page, Value};
+use domain::visible;
 use serde::ser::{Serialize, SerializeSeq, Serializer};
 
 use crate::table::{TableDrawing, TableLayout, view_of};
-use crate::text::{SerializedRow, TextDialect, data};
+use crate::text::{SerializedRow, TextDialect, data, visible_document};
 use crate::{Failure, OutputFormat, Screen};
 
 /// Rows that a table collects before it fixes the widths of its columns.
@@ -20,18 +22,26 @@ pub(crate) trait FormatWriter {
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure>;
 }
 
+/// The properties of the output that decide how a format is written.
+#[derive(Clone, Copy)]
+pub(crate) struct FormatSettings {
+    pub(crate) format: OutputFormat,
+    pub(crate) screen: Screen,
+    /// Whether CSV is made for a spreadsheet program.
+    pub(crate) for_spreadsheet: bool,
+    /// Whether the cells of a table keep their line breaks.
+    pub(crate) keep_lines: bool,
+}
+
 /// Returns the writer of a format.
-pub(crate) fn open<'a>(
-    format: OutputFormat,
-    screen: Screen,
-    encode: &'a dyn Encode,
-) -> Box<dyn FormatWriter + 'a> {
-    match format {
-        OutputFormat::Table => Box::new(TableWriter { screen, held: Page::default(), layout: None }),
+pub(crate) fn open<'a>(settings: &FormatSettings, encode: &'a dyn Encode) -> Box<dyn FormatWriter + 'a> {
+    let settings = *settings;
+    match settings.format {
+        OutputFormat::Table => Box::new(TableWriter { settings, held: Page::default(), layout: None }),
         OutputFormat::Json => Box::new(JsonWriter { begun: false }),
         OutputFormat::Ndjson => Box::new(NdjsonWriter),
-        OutputFormat::Csv => Box::new(CsvWriter { begun: false }),
-        OutputFormat::Yaml => Box::new(YamlWriter { begun: false }),
+        OutputFormat::Csv => Box::new(CsvWriter { settings, begun: false }),
+        OutputFormat::Yaml => Box::new(YamlWriter { settings, begun: false }),
         OutputFormat::Parquet => Box::new(BinaryWriter::new(ColumnarFormat::Parquet, encode)),
         OutputFormat::Arrow => Box::new(BinaryWriter::new(ColumnarFormat::Arrow, encode)),
     }
@@ -42,14 +52,15 @@ fn unwritable(why: impl std::fmt::Display) -> Failure {
 }
 
 struct TableWriter {
-    screen: Screen,
+    settings: FormatSettings,
     held: Page,
     layout: Option<TableLayout>,
 }
 
 impl TableWriter {
     fn print(&mut self, out: &mut Vec<u8>) {
-        let drawing = TableDrawing::new(&view_of(&self.held), self.screen);
+        let FormatSettings { screen, keep_lines, .. } = self.settings;
+        let drawing = TableDrawing::new(&view_of(&self.held), screen, keep_lines);
         let first = self.layout.is_none();
         let layout = drawing.layout(self.layout.take());
         out.extend(drawing.print(&layout, first).bytes());
@@ -91,7 +102,7 @@ impl FormatWriter for JsonWriter {
             self.begun = true;
             let object = serde_json::to_string_pretty(&row).map_err(unwritable)?;
             // Text in JSON contains no raw line feeds, so each one belongs to the indentation.
-            out.extend(object.replace('\n', "\n  ").bytes());
+            out.extend(visible_document(&object).replace('\n', "\n  ").bytes());
         }
         Ok(())
     }
@@ -107,7 +118,8 @@ struct NdjsonWriter;
 impl FormatWriter for NdjsonWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
         for row in rows(page, TextDialect::Json) {
-            serde_json::to_writer(&mut *out, &row).map_err(unwritable)?;
+            let object = serde_json::to_string(&row).map_err(unwritable)?;
+            out.extend(visible_document(&object).bytes());
             out.push(b'\n');
         }
         Ok(())
@@ -119,8 +131,30 @@ impl FormatWriter for NdjsonWriter {
 }
 
 struct CsvWriter {
+    settings: FormatSettings,
     begun: bool,
 }
+
+impl CsvWriter {
+    /// Returns a text as a cell. A terminal gets no character that acts on it.
+    fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let text = if self.settings.screen.is_terminal() { visible(text) } else { Cow::Borrowed(text) };
+        match self.settings.for_spreadsheet && text.starts_with(FORMULA) {
+            true => Cow::Owned(format!("'{text}")),
+            false => text,
+        }
+    }
+
+    fn cell(&self, value: &Value) -> String {
+        match value {
+            Value::Text(_) | Value::List(_) | Value::Struct(_) => self.text(&data(value)).into_owned(),
+            other => data(other),
+        }
+    }
+}
+
+/// The characters that make a spreadsheet program run a text as a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
 impl FormatWriter for CsvWriter {
     fn page(&mut self, page: &Page, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -129,11 +163,12 @@ impl FormatWriter for CsvWriter {
         }
         let mut writer = csv::Writer::from_writer(out);
         if !self.begun {
-            writer.write_record(page.fields.iter().map(|field| &field.name)).map_err(unwritable)?;
+            let names = page.fields.iter().map(|field| self.text(&field.name).into_owned());
+            writer.write_record(names).map_err(unwritable)?;
             self.begun = true;
         }
         for values in &page.rows {
-            writer.write_record(values.iter().map(data)).map_err(unwritable)?;
+            writer.write_record(values.iter().map(|value| self.cell(value))).map_err(unwritable)?;
         }
         writer.flush().map_err(unwritable)
     }
@@ -155,6 +190,7 @@ impl Serialize for SerializedRows<'_> {
 }
 
 struct YamlWriter {
+    settings: FormatSettings,
     begun: bool,
 }
 
@@ -167,7 +203,14 @@ impl FormatWriter for YamlWriter {
         // Text stays on one line, quoted if necessary, because YAML readers differ on block
         // scalars.
         let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
-        serde_saphyr::to_io_writer_with_options(out, &SerializedRows(page), options).map_err(unwritable)
+        let mut bytes = Vec::new();
+        serde_saphyr::to_io_writer_with_options(&mut bytes, &SerializedRows(page), options)
+            .map_err(unwritable)?;
+        match self.settings.screen.is_terminal() {
+            true => out.extend(visible_document(&String::from_utf8_lossy(&bytes)).bytes()),
+            false => out.append(&mut bytes),
+        }
+        Ok(())
     }
 
     fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {

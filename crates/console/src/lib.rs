@@ -26,7 +26,7 @@ mod text;
 mod words;
 
 pub use confirm::confirm;
-pub use damage::{drop_damaged_files, set_lake_aside};
+pub use damage::{drop_damaged_files, restore_lake};
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;
@@ -36,6 +36,6 @@ pub use printer::{PageStream, Printer};
 pub use progress::Progress;
 pub use report::{Align, Report, TableColumn, TableView};
 pub use screen::Screen;
-pub use settings::{ColourMode, CommonFlags, Setting, SettingOrigin, Settings};
+pub use settings::{ColourMode, CommonFlags, Setting, SettingOrigin, Settings, refuse_other_format};
 pub use sources::{SettingsFile, SettingsSources};
-pub use words::{describe_age, nearest, suggest_closest};
+pub use words::{describe_age, nearest, read_region, suggest_closest};

@@ -1,7 +1,8 @@
 #![allow(clippy::disallowed_methods, reason = "the log level is a variable")]
 
-use std::io::{self, IsTerminal};
+use std::io::{self, Write};
 
+use domain::visible;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -28,16 +29,31 @@ pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
     let variable = std::env::var("MYCELIUM_LOG").ok();
     tracing_subscriber::fmt()
         .with_env_filter(match resolve_level(level, variable.as_deref())? {
-            Some(level) => EnvFilter::new(level.to_string()),
+            // The client of public files logs addresses, also that of a mirror.
+            Some(level) => EnvFilter::new(format!("{level},ureq=off,ureq_proto=off")),
             None => EnvFilter::new(DEFAULT_LEVELS),
         })
-        .with_writer(io::stderr)
-        .with_ansi(
-            io::stderr().is_terminal()
-                && anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never,
-        )
+        .with_writer(|| VisibleLines(io::stderr()))
+        // Colours could not be told from those of foreign text.
+        .with_ansi(false)
         .try_init()
         .map_err(|e| Failure::broken(format!("cannot start the log: {e}")))
+}
+
+/// Writes each event on one line, without a character that acts on a terminal.
+struct VisibleLines<W>(W);
+
+impl<W: Write> Write for VisibleLines<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        writeln!(self.0, "{}", visible(line))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn resolve_level(flag: Option<&str>, variable: Option<&str>) -> Result<Option<LevelFilter>, Failure> {
@@ -56,6 +72,13 @@ fn resolve_level(flag: Option<&str>, variable: Option<&str>) -> Result<Option<Le
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let mut log = VisibleLines(Vec::new());
+        log.write_all("WARN a\nhint: b\x1b[2J\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(log.0).unwrap(), "WARN a\\nhint: b\\u{1b}[2J\n");
+    }
 
     #[test]
     fn the_flag_takes_precedence_over_the_variable() {

@@ -4,12 +4,11 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 use catalog::Page;
 use catalog::ports::Encode;
-use domain::Timestamp;
+use domain::{Timestamp, visible};
 
 use crate::columns::{describe_columns, hidden_columns, select_columns, sources, view};
-use crate::format_writer::{self, FormatWriter};
+use crate::format_writer::{self, FormatSettings, FormatWriter};
 use crate::table::{self, TableDrawing};
-use crate::text::{visible, visible_lines};
 use crate::{Failure, OutputFormat, Progress, Report, Screen, TableView};
 
 /// The output of a program: data goes to `out`, messages to `err`.
@@ -19,6 +18,7 @@ pub struct Printer {
     columns: Vec<String>,
     now: Option<Timestamp>,
     verbose: bool,
+    for_spreadsheet: bool,
     out: Box<dyn Write>,
     err: Box<dyn Write>,
 }
@@ -27,14 +27,20 @@ impl Printer {
     /// Returns a printer for one format. `screen` describes the terminals behind `out` and `err`.
     /// `out` is written in large pieces and needs no buffer.
     pub fn new(format: OutputFormat, screen: Screen, out: Box<dyn Write>, err: Box<dyn Write>) -> Printer {
-        Printer { format, screen, columns: Vec::new(), now: None, verbose: false, out, err }
+        let (columns, now) = (Vec::new(), None);
+        Printer { format, screen, columns, now, verbose: false, for_spreadsheet: false, out, err }
     }
 
     /// Returns a printer that writes the same columns to a file, without colours and without
     /// messages.
     pub fn to_file(&self, format: OutputFormat, file: Box<dyn Write>) -> Printer {
         let (screen, sink) = (self.screen.to_file(), Box::new(io::sink()));
-        Printer { columns: self.columns.clone(), now: self.now, ..Printer::new(format, screen, file, sink) }
+        Printer {
+            columns: self.columns.clone(),
+            now: self.now,
+            for_spreadsheet: self.for_spreadsheet,
+            ..Printer::new(format, screen, file, sink)
+        }
     }
 
     /// Writes the data to a file in this format from now on, without colours. Messages still go to
@@ -70,6 +76,12 @@ impl Printer {
         self.verbose
     }
 
+    /// Sets whether CSV is made for a spreadsheet program: a text that it would run as a formula
+    /// gets an apostrophe.
+    pub fn set_for_spreadsheet(&mut self, for_spreadsheet: bool) {
+        self.for_spreadsheet = for_spreadsheet;
+    }
+
     /// Limits the output to these columns, in this order and in every format. An empty list selects
     /// all columns, in a table at most eight. The single name `help` prints the list of the columns
     /// instead of the rows, and no notes. A name that an answer does not have is a usage failure at
@@ -103,12 +115,12 @@ impl Printer {
     fn print(&mut self, wanted: &[String], report: &Report, encode: &dyn Encode) -> Result<(), Failure> {
         self.refuse_terminal()?;
         if self.format == OutputFormat::Table {
-            let drawing = TableDrawing::new(view(wanted, report, self.now)?.as_ref(), self.screen);
+            let drawing = TableDrawing::new(view(wanted, report, self.now)?.as_ref(), self.screen, false);
             return self.write(drawing.print(&drawing.layout(None), true).as_bytes());
         }
         let page = select_columns(wanted, &sources(report, self.format == OutputFormat::Csv))?;
         let mut bytes = Vec::new();
-        let mut sheet = format_writer::open(self.format, self.screen, encode);
+        let mut sheet = format_writer::open(&self.settings(), encode);
         sheet.page(&page, &mut bytes)?;
         sheet.finish(&mut bytes)?;
         self.write(&bytes)
@@ -121,8 +133,19 @@ impl Printer {
 
     /// Starts an answer that comes in pages.
     pub fn stream<'a>(&'a mut self, encode: &'a dyn Encode) -> PageStream<'a> {
-        let sheet = format_writer::open(self.format, self.screen, encode);
+        let sheet = format_writer::open(&self.settings(), encode);
         PageStream { printer: self, sheet, rows: 0 }
+    }
+
+    /// Starts an answer whose cells keep their line breaks in a table, such as a query plan.
+    pub fn stream_lines<'a>(&'a mut self, encode: &'a dyn Encode) -> PageStream<'a> {
+        let settings = FormatSettings { keep_lines: true, ..self.settings() };
+        PageStream { sheet: format_writer::open(&settings, encode), printer: self, rows: 0 }
+    }
+
+    fn settings(&self) -> FormatSettings {
+        let Printer { format, screen, for_spreadsheet, .. } = *self;
+        FormatSettings { format, screen, for_spreadsheet, keep_lines: false }
     }
 
     /// Prints one line on stderr, unless `--quiet` or `--columns help` is set.
@@ -138,6 +161,9 @@ impl Printer {
             return;
         }
         self.label("error", AnsiColor::Red, &failure.message);
+        for line in &failure.excerpt {
+            self.print_message(format!("  {}", visible(line)).trim_end());
+        }
         if let Some(hint) = &failure.hint {
             self.label("hint", AnsiColor::Cyan, hint);
         }
@@ -157,7 +183,7 @@ impl Printer {
         let coloured = self.screen.colour && self.screen.interactive_err;
         let style = Style::new().bold().fg_color(Some(colour.into()));
         let style = if coloured { style } else { Style::new() };
-        self.print_message(&format!("{style}{label}:{style:#} {}", visible_lines(text)));
+        self.print_message(&format!("{style}{label}:{style:#} {}", visible(text)));
     }
 
     fn print_message(&mut self, line: &str) {

@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use domain::visible;
+
 use crate::Screen;
 
 /// A spinner on stderr for long work. It is hidden if stderr is not a terminal or `--quiet` is set,
@@ -16,7 +18,7 @@ impl Progress {
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is a constant");
         let bar = ProgressBar::with_draw_target(None, target).with_style(style);
-        bar.set_message(what.to_string());
+        bar.set_message(visible(what).into_owned());
         // A hidden spinner needs no thread that redraws it.
         if shown {
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -28,7 +30,7 @@ impl Progress {
 impl Progress {
     /// Changes the text beside the spinner.
     pub fn set_message(&self, how_far: String) {
-        self.bar.set_message(how_far);
+        self.bar.set_message(visible(&how_far).into_owned());
     }
 }
 

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use crate::words::suggest_closest;
 use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
-const KEYS: [&str; 4] = ["lake", "region", "output", "color"];
+const KEYS: [&str; 5] = ["lake", "region", "output", "color", "owner"];
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Whether the output is coloured.
@@ -72,6 +72,12 @@ pub struct CommonFlags {
     /// Output format: table, json, ndjson, csv, yaml, parquet or arrow
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub output: Option<String>,
+    /// CSV for a spreadsheet program: a text that begins like a formula gets an apostrophe
+    ///
+    /// The first characters are =, +, -, @, tab and return. Numbers stay numbers. Without -o, the
+    /// format is csv; any other format is refused.
+    #[arg(long, global = true)]
+    pub for_spreadsheet: bool,
     /// Folder of the lake
     #[arg(long, global = true, value_name = "FOLDER")]
     pub lake: Option<String>,
@@ -127,8 +133,12 @@ pub struct Settings {
     pub region: Setting<Region>,
     /// The output format.
     pub output: Setting<OutputFormat>,
+    /// Whether CSV is made for a spreadsheet program.
+    pub for_spreadsheet: bool,
     /// Whether the output is coloured.
     pub color: Setting<ColourMode>,
+    /// The owner of launched instances; none for the caller's own name.
+    pub owner: Option<Setting<String>>,
     /// The folder for files that can be recreated.
     pub cache: PathBuf,
     /// The folder of the user's own files: `config.toml`, saved searches, bookmarks.
@@ -156,23 +166,55 @@ impl Settings {
         let lake = find("lake", flag("--lake", &flags.lake), &["MYCELIUM_LAKE"]);
         let variables = ["MYCELIUM_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"];
         let region = find("region", None, &variables);
-        let output = find("output", flag("--output", &flags.output), &["MYCELIUM_OUTPUT"]);
+        let csv = || flags.for_spreadsheet.then(|| new_setting("csv", SettingOrigin::Flag(SPREADSHEET)));
+        let output = flag("--output", &flags.output).or_else(csv);
+        let output = find("output", output, &["MYCELIUM_OUTPUT"]);
         let color = find("color", flag("--color", &flags.color), &["NO_COLOR"]).map(no_color);
+        let output = parse_setting(output, OutputFormat::default().name(), str::parse)?;
+        if flags.for_spreadsheet {
+            refuse_other_format(output.value)?;
+        }
         Ok(Settings {
             lake: lake_folder(lake, sources)?,
             region: parse_setting(region, DEFAULT_REGION, |text| {
-                Region::parse(text).map_err(|why| Failure::usage(why.to_string()))
+                domain::parse_region_name(text).map_err(|why| Failure::usage(why.to_string()))
             })?,
-            output: parse_setting(output, OutputFormat::default().name(), str::parse)?,
+            output,
+            for_spreadsheet: flags.for_spreadsheet,
             color: parse_setting(color, ColourMode::default().name(), str::parse)?,
+            owner: find("owner", None, &["MYCELIUM_OWNER"]).map(check_owner).transpose()?,
             cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
             config: sources.folder("XDG_CONFIG_HOME", ".config")?,
         })
     }
 }
 
+const SPREADSHEET: &str = "--for-spreadsheet";
+
+/// Refuses `--for-spreadsheet` for any format other than CSV.
+///
+/// Errors: a usage failure that names the format.
+pub fn refuse_other_format(format: OutputFormat) -> Result<(), Failure> {
+    match format {
+        OutputFormat::Csv => Ok(()),
+        other => Err(Failure::usage(format!("{SPREADSHEET} is for csv, and the format is {other}"))
+            .hint("leave -o out, or write -o csv")),
+    }
+}
+
 fn new_setting(text: &str, origin: SettingOrigin) -> Setting<String> {
     Setting { value: text.to_string(), origin }
+}
+
+/// Refuses an owner that a tag cannot hold: at most 256 characters without control characters.
+fn check_owner(owner: Setting<String>) -> Result<Setting<String>, Failure> {
+    let length = owner.value.chars().count();
+    if !(1..=256).contains(&length) || owner.value.chars().any(char::is_control) {
+        let origin = &owner.origin;
+        return Err(Failure::usage(format!("{origin}: the owner {:?} does not fit into a tag", owner.value))
+            .hint("write 1 to 256 characters, such as owner = \"team-a\""));
+    }
+    Ok(owner)
 }
 
 /// NO_COLOR with any text means `never`; see no-color.org.

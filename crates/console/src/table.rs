@@ -7,11 +7,11 @@ use comfy_table::{
     Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, LineStyle, Table,
     TableStyle, Width,
 };
-use domain::Timestamp;
+use domain::{Timestamp, visible};
 use unicode_width::UnicodeWidthStr;
 
 use crate::headers::column_header;
-use crate::text::{format_for_people, visible, visible_lines};
+use crate::text::{format_for_people, visible_lines};
 use crate::words::describe_instant;
 use crate::{Align, Screen, TableColumn, TableView};
 
@@ -82,21 +82,21 @@ pub(crate) struct TableDrawing {
 }
 
 impl TableDrawing {
-    /// Prepares a table. Without colour, marked rows start with a star.
-    pub(crate) fn new(view: &TableView, screen: Screen) -> TableDrawing {
-        // A cell may have several lines, such as a query plan; a heading has one.
+    /// Prepares a table. Without colour, marked rows start with a star. A cell has one line, unless
+    /// `keep_lines` is set: a line break in a foreign text would draw a false row.
+    pub(crate) fn new(view: &TableView, screen: Screen, keep_lines: bool) -> TableDrawing {
         let heading = |text: &String| visible(text).into_owned();
+        let cell = |text: &String| match keep_lines {
+            true => visible_lines(text.trim_end()),
+            false => visible(text.trim_end_matches(' ')).into_owned(),
+        };
         let mut view = TableView {
             columns: view
                 .columns
                 .iter()
                 .map(|column| column.clone().header(heading(&column.header)))
                 .collect(),
-            rows: view
-                .rows
-                .iter()
-                .map(|row| row.iter().map(|cell| visible_lines(cell.trim_end())).collect())
-                .collect(),
+            rows: view.rows.iter().map(|row| row.iter().map(cell).collect()).collect(),
             marked: view.marked.clone(),
         };
         if !screen.colour && !view.marked.is_empty() {
@@ -233,7 +233,8 @@ mod tests {
     }
 
     fn draw(view: &TableView, width: Option<usize>, colour: bool) -> String {
-        let drawing = TableDrawing::new(view, Screen { width, colour, interactive_err: false, quiet: false });
+        let drawing =
+            TableDrawing::new(view, Screen { width, colour, interactive_err: false, quiet: false }, false);
         drawing.print(&drawing.layout(None), true)
     }
 
@@ -339,6 +340,18 @@ zones           -";
     }
 
     #[test]
+    fn only_a_plan_keeps_its_lines() {
+        let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
+        let plan = view(&COLUMNS[..1], &[&["one\ntwo\x07"]], &[]);
+        let drawn = |keep_lines| {
+            let drawing = TableDrawing::new(&plan, screen, keep_lines);
+            drawing.print(&drawing.layout(None), false)
+        };
+        assert_eq!(drawn(true), "one\ntwo\\u{7}\n");
+        assert_eq!(drawn(false), "one\\ntwo\\u{7}\n");
+    }
+
+    #[test]
     fn escapes_control_characters_and_keeps_columns() {
         let check = |cell: &str, expected: &str| {
             let columns = [("a\x1b[2J", Align::Left), ("b", Align::Left)];
@@ -347,8 +360,8 @@ zones           -";
             assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "{drawn:?}");
         };
         check("\x1b[31mred", "\\u{1b}[31mred  x");
-        check("two\nlines", "two         x");
-        check("one\n", "one         x");
+        check("two\nlines", "two\\nlines  x");
+        check("one\u{2028}", "one\\u{2028}  x");
         check("日本", "日本        x");
         check("", "            x");
     }

@@ -116,10 +116,10 @@ fn writes_the_same_rows_in_each_format() {
     let check = |format: &str, expected: &str| assert_eq!(written(format, &types()), expected, "{format}");
     check(
         "table",
-        r#"Name       vCPUs                        Price  Score  Zones  More
-────────────────────────────────────────────────────────────────────────────────────────────
-m7i.large      2                       0.1008    0.1  a, b   {"zones":["a","b"],"none":null}
-no, "yes"      -  12345678901234567.123456789    NaN         -
+        r#"Name         vCPUs                        Price  Score  Zones  More
+──────────────────────────────────────────────────────────────────────────────────────────────
+m7i.large        2                       0.1008    0.1  a, b   {"zones":["a","b"],"none":null}
+no, "yes"\n      -  12345678901234567.123456789    NaN         -
 "#,
     );
     check(
@@ -347,16 +347,57 @@ fn writes_messages_to_stderr() {
     let check = |screen: Screen, expected: &str| {
         let (mut printer, out, err) = printer("json", screen);
         printer.note("prices are of \x1b[1mMarch\n");
-        printer.failure(&Failure::usage("no \x07\nLINE 1").hint("type this"));
+        let statement = Failure::of_lines(FailureKind::Usage, "no \x07\nLINE 1");
+        printer.failure(&statement.hint("type this"));
+        printer.failure(&Failure::broken("a\nhint: b\u{61c}.csv"));
         assert_eq!((out.text().as_str(), err.text().as_str()), ("", expected));
     };
-    let (note, said) = ("prices are of \\u{1b}[1mMarch\\n\n", "error: no \\u{7}\nLINE 1\nhint: type this\n");
+    let (note, said) = (
+        "prices are of \\u{1b}[1mMarch\\n\n",
+        "error: no \\u{7}\n  LINE 1\nhint: type this\nerror: a\\nhint: b\\u{61c}.csv\n",
+    );
     check(PIPE, &format!("{note}{said}"));
     check(Screen { quiet: true, ..PIPE }, said);
     check(Screen { colour: false, ..TERMINAL }, &format!("{note}{said}"));
     check(Screen { interactive_err: false, ..TERMINAL }, &format!("{note}{said}"));
-    let coloured = "\x1b[1m\x1b[31merror:\x1b[0m no \\u{7}\nLINE 1\n\x1b[1m\x1b[36mhint:\x1b[0m type this\n";
+    let coloured = "\x1b[1m\x1b[31merror:\x1b[0m no \\u{7}\n  LINE 1\n\x1b[1m\x1b[36mhint:\x1b[0m type this\n\x1b[1m\x1b[31merror:\x1b[0m a\\nhint: b\\u{61c}.csv\n";
     check(TERMINAL, &format!("{note}{coloured}"));
+}
+
+#[test]
+fn csv_for_a_spreadsheet_contains_no_formula_and_keeps_numbers() {
+    let check = |for_spreadsheet: bool, expected: &str| {
+        let (mut printer, out, _) = printer("csv", PIPE);
+        printer.set_for_spreadsheet(for_spreadsheet);
+        let columns = [("@a", ValueType::Text), ("n", ValueType::Int), ("d", ValueType::Decimal(18, 10))];
+        let row = |text: &str| vec![Value::from(text), Value::Int(-7), decimal("-0.5")];
+        let mut page = page(&columns, &[]);
+        page.rows = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "a=1", ""].map(row).to_vec();
+        printer.report(&Report::plain(page), &TextEncode).unwrap();
+        assert_eq!(out.text(), expected);
+    };
+    let plain = "@a,n,d\n=1+1,-7,-0.5\n+1,-7,-0.5\n-1,-7,-0.5\n@x,-7,-0.5\n\tx,-7,-0.5\n\"\rx\",-7,-0.5\na=1,-7,-0.5\n,-7,-0.5\n";
+    check(false, plain);
+    let safe = "'@a,n,d\n'=1+1,-7,-0.5\n'+1,-7,-0.5\n'-1,-7,-0.5\n'@x,-7,-0.5\n'\tx,-7,-0.5\n\"'\rx\",-7,-0.5\na=1,-7,-0.5\n,-7,-0.5\n";
+    check(true, safe);
+}
+
+#[test]
+fn no_format_acts_on_a_terminal_through_foreign_text() {
+    let terminal = Screen { width: Some(200), colour: false, interactive_err: false, quiet: false };
+    for format in ["table", "json", "ndjson", "csv", "yaml"] {
+        for text in ["a\x1b[2J", "b\u{9b}31m", "c\u{202e}", "d\ne", "f\u{e0041}\u{200b}"] {
+            let (mut printer, out, _) = printer(format, terminal);
+            let one = page(&[("t", ValueType::Text), ("u", ValueType::Text)], &[&[text.into(), "x".into()]]);
+            printer.report(&Report::plain(one.clone()), &TextEncode).unwrap();
+            let lines = out.text().lines().count();
+            assert!(!out.text().chars().any(|c| c != '\n' && domain::is_invisible(c)), "{format}: {text:?}");
+            let plain = page(&[("t", ValueType::Text), ("u", ValueType::Text)], &[&["a".into(), "x".into()]]);
+            out.0.borrow_mut().clear();
+            printer.report(&Report::plain(plain), &TextEncode).unwrap();
+            assert_eq!(out.text().lines().count(), lines, "{format}: {text:?}");
+        }
+    }
 }
 
 #[test]

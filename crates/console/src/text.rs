@@ -3,35 +3,35 @@
 use std::borrow::Cow;
 
 use catalog::{Field, Value, ValueType};
-use domain::{Decimal, Timestamp};
+use domain::{Decimal, Timestamp, visible};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
 /// Digits of a double for people: significant digits below one, decimals above.
 const DIGITS: usize = 6;
 
-/// Escapes every character that moves the cursor, changes colours or reorders the text around it.
-pub(crate) fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().any(is_unsafe) { Cow::Owned(escape(text, |_| false)) } else { Cow::Borrowed(text) }
-}
-
-/// The same for text of several lines, such as a message of the SQL engine.
+/// Returns a multi-line text of ours, such as a query plan, with every character except line breaks
+/// escaped as in [`visible`].
 pub(crate) fn visible_lines(text: &str) -> String {
-    escape(text, |c| c == '\n')
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
-fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_unsafe(c) && !keep(c) { out.extend(c.escape_default()) } else { out.push(c) }
+/// Returns JSON or YAML text without a character that acts on a terminal: inside a quoted text, each
+/// one is `\u` and its number in UTF-16. Line breaks are the format's own.
+pub(crate) fn visible_document(text: &str) -> Cow<'_, str> {
+    let is_raw = |c: char| c != '\n' && domain::is_invisible(c);
+    if !text.chars().any(is_raw) {
+        return Cow::Borrowed(text);
     }
-    out
-}
-
-/// Whether a character is a control character, or a mark that changes the direction of writing or
-/// breaks lines.
-fn is_unsafe(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_raw(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out += &format!("\\u{unit:04x}"));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Returns a value for people. Null is `-`, doubles are rounded, and an exact number keeps at least
@@ -237,13 +237,15 @@ mod tests {
     }
 
     #[test]
-    fn escapes_everything_that_acts_on_a_terminal() {
-        let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
-        check("plain – naïve 日本", "plain – naïve 日本");
-        check("a\x1b[31mred", "a\\u{1b}[31mred");
-        check("a\tb\r\nc\0", "a\\tb\\r\\nc\\u{0}");
-        check("\u{9b}2J\u{7f}", "\\u{9b}2J\\u{7f}");
-        check("a\u{202e}b", "a\\u{202e}b");
-        assert_eq!(visible_lines("LINE 1:\n\x07^"), "LINE 1:\n\\u{7}^");
+    fn only_line_breaks_of_ours_remain() {
+        assert_eq!(visible_lines("LINE 1:\n\x07^\u{2028}"), "LINE 1:\n\\u{7}^\\u{2028}");
+        let check = |text: &str| {
+            let document = serde_json::to_string_pretty(&[text]).unwrap();
+            let shown = visible_document(&document);
+            assert!(!shown.chars().any(|c| c != '\n' && domain::is_invisible(c)), "{shown:?}");
+            assert_eq!(serde_json::from_str::<Vec<String>>(&shown).unwrap(), [text]);
+        };
+        check("a\n\u{9b}2J\u{7f}");
+        check("\u{202e}b\u{61c}\u{ad}\u{e0041}");
     }
 }

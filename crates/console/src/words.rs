@@ -1,4 +1,6 @@
-use domain::Timestamp;
+use domain::{RegionNameError, Timestamp};
+
+use crate::Failure;
 
 /// Returns the known word nearest to `word`, or `None` if none is near enough. The limit is one
 /// slip (a wrong, missing, extra or swapped letter) for every three letters, and at least one.
@@ -17,6 +19,23 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 /// Returns the end of an error about `word`: `; the closest match is x`, or nothing.
 pub fn suggest_closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, known).map_or_else(String::new, |name| format!("; the closest match is {name}"))
+}
+
+/// Reads a region as people and other tools write it, such as `Frankfurt`, and returns its code. An
+/// error names `flag` as the place of the text.
+pub fn read_region(flag: &str, text: &str) -> Result<String, Failure> {
+    domain::parse_region_name(text.trim()).map(|region| region.to_string()).map_err(|error| {
+        let hint = match &error {
+            RegionNameError::Several { regions, .. } => format!("choose one: {flag} {}", regions.join(",")),
+            RegionNameError::Zone { region, .. } => format!("{flag} {region}"),
+            RegionNameError::Unknown(_) => {
+                let near = suggest_closest(text, domain::region_names());
+                return Failure::usage(format!("unknown region \"{text}\"{near}"))
+                    .hint("truffle regions lists the regions");
+            }
+        };
+        Failure::usage(format!("{flag}: {error}")).hint(hint)
+    })
 }
 
 const DAY: i64 = 24 * 60 * 60;

@@ -93,6 +93,40 @@ pub fn parse_rounded(text: &str, precision: u32, scale: u32) -> Option<RoundedNu
     (units.abs() < 10_i128.pow(precision)).then_some(RoundedNumber { units, change })
 }
 
+/// The amounts of a statement that were rounded to 18 decimals.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RoundingTally {
+    count: u64,
+    largest_change: f64,
+}
+
+impl RoundingTally {
+    /// Counts an amount, if rounding changed it.
+    pub fn add(&mut self, change: f64) {
+        self.count += u64::from(change > 0.0);
+        self.largest_change = self.largest_change.max(change);
+    }
+
+    /// Adds the amounts of another part of the same statement.
+    pub fn merge(&mut self, part: &RoundingTally) {
+        self.count += part.count;
+        self.largest_change = self.largest_change.max(part.largest_change);
+    }
+
+    /// Returns a sentence on the amounts; `None` if there are none.
+    pub fn describe(&self) -> Option<String> {
+        let amounts = match self.count {
+            0 => return None,
+            1 => "1 amount has".into(),
+            count => format!("{count} amounts have"),
+        };
+        let change = self.largest_change;
+        Some(format!(
+            "{amounts} more than 18 decimals and were rounded half to even; the largest change is {change:.1e}"
+        ))
+    }
+}
+
 /// Returns the value of digits after a decimal point.
 fn fraction(digits: &[u8]) -> f64 {
     digits.iter().rev().fold(0.0, |sum, digit| (sum + f64::from(*digit)) / 10.0)

@@ -7,23 +7,29 @@
 mod exact;
 mod hex;
 mod known;
+mod location;
 mod names;
+mod partition;
 mod size;
 mod span;
 mod text_reader;
+mod visible;
 
-pub use exact::{RoundedNumber, parse_exact, parse_rounded};
+pub use exact::{RoundedNumber, RoundingTally, parse_exact, parse_rounded};
 pub use hex::{hex, parse_hex};
 pub use jiff::{SignedDuration, Timestamp};
 pub use known::Known;
+pub use location::{RegionNameError, find_regions, parse_region_name, region_names, region_of_location};
 pub use names::{AzId, InstanceType, NameError, Region, is_code, parse_spot_product};
+pub use partition::{currency_of, partition_of};
 pub use rust_decimal::Decimal;
 pub use size::{MemoryError, mib_to_gib, parse_memory_mib};
 pub use span::{SpanError, format_span, parse_span};
 pub use text_reader::{
     DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD, MOST_COLUMNS, RecordReader, check_record, read_text,
-    skip_mark,
+    skip_mark, without_mark,
 };
+pub use visible::{is_invisible, visible};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).

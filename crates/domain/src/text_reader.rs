@@ -37,24 +37,31 @@ pub fn skip_mark<'a, R: BufRead + 'a>(mut reader: R) -> io::Result<Box<dyn BufRe
     Ok(Box::new(Cursor::new(start).chain(reader)))
 }
 
-/// Reads a whole text of at most `most` bytes, without its UTF-8 mark.
+/// Returns a text without its UTF-8 mark.
+pub fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(&UTF8_MARK).unwrap_or(text)
+}
+
+/// Reads a whole text of at most `mib` MiB, without its UTF-8 mark. More is never read.
 ///
 /// # Errors
 /// An error of the reader, a text that is longer, or one that is not UTF-8.
-pub fn read_text(reader: impl Read, most: usize) -> io::Result<String> {
+pub fn read_text(reader: impl Read, mib: usize) -> io::Result<String> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    let most = mib << 20;
     let mut bytes = Vec::new();
     reader.take(most as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > most {
-        return Err(invalid(format!("it has more than {} bytes, the limit", most)));
+        return Err(invalid(format!("it has more than {mib} MiB, the limit")));
     }
-    let text = bytes.strip_prefix(&UTF8_MARK).unwrap_or(&bytes);
-    std::str::from_utf8(text).map(String::from).map_err(|_| invalid("it is not UTF-8 text".into()))
+    std::str::from_utf8(without_mark(&bytes))
+        .map(String::from)
+        .map_err(|_| invalid("it is not UTF-8 text".into()))
 }
 
 /// The reader below a parser of a table. It refuses a record beyond [`LARGEST_RECORD`] while the
 /// record is read, if the parser calls [`RecordReader::start_record`] after each record. It also
-/// remembers the last byte: a table whose last line has no end was cut short.
+/// remembers the last byte: a table was cut short if its last line has no end.
 #[derive(Debug)]
 pub struct RecordReader<R> {
     reader: R,
@@ -137,12 +144,13 @@ mod tests {
 
     #[test]
     fn reads_a_text_up_to_its_limit() {
-        let read = |bytes: &[u8]| read_text(bytes, 6).map_err(|e| e.to_string());
+        let read = |bytes: &[u8]| read_text(bytes, 1).map_err(|e| e.to_string());
         assert_eq!(read(b"\xef\xbb\xbfabc").unwrap(), "abc");
-        assert_eq!(read(b"abcdef").unwrap(), "abcdef");
-        assert_eq!(read(b"abcdefg").unwrap_err(), "it has more than 6 bytes, the limit");
+        let most = vec![b'a'; 1 << 20];
+        assert_eq!(read(&most).unwrap().len(), most.len());
+        assert_eq!(read(&[most.as_slice(), b"a"].concat()).unwrap_err(), "it has more than 1 MiB, the limit");
         assert_eq!(read(b"\xff").unwrap_err(), "it is not UTF-8 text");
-        assert!(read_text(io::repeat(0), 6).is_err());
+        assert!(read_text(io::repeat(0), 1).is_err());
     }
 
     #[test]

@@ -52,6 +52,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     file.commit()
 }
 
+/// Writes a file atomically like [`write_atomic`], but a file that it replaces passes on its mode.
+///
+/// # Errors
+/// The file system's error. The file at `path` is then unchanged.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = TemporaryFile::replacing(path, mode)?;
+    file.write_all(bytes)?;
+    file.commit()
+}
+
 /// Writes a file that must not exist yet; otherwise like [`write_atomic`].
 ///
 /// # Errors
@@ -82,6 +92,25 @@ mod tests {
         write_atomic(&path, b"two", PRIVATE).unwrap();
         assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (b"two".as_slice(), 0o600));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file remains");
+    }
+
+    #[test]
+    fn a_replaced_file_keeps_its_mode_and_a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join("a.json"));
+        for kept in [0o600, 0o640, 0o444] {
+            let _ = fs::remove_file(&path);
+            fs::write(&path, "old").unwrap();
+            fs::set_permissions(&path, PermissionsExt::from_mode(kept)).unwrap();
+            replace(&path, b"new", SHARED).unwrap();
+            assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (b"new".as_slice(), kept));
+        }
+        fs::remove_file(&path).unwrap();
+        fs::write(&victim, "untouched").unwrap();
+        fs::set_permissions(&victim, PermissionsExt::from_mode(0o777)).unwrap();
+        symlink(&victim, &path).unwrap();
+        replace(&path, b"new", PRIVATE).unwrap();
+        assert_eq!((fs::read_to_string(&victim).unwrap().as_str(), mode(&path)), ("untouched", 0o600));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::PRIVATE;
 use crate::folder::{parent, sync_folder};
 
 /// A file under a temporary name in the folder of its target. [`TemporaryFile::commit`] gives it
@@ -37,6 +38,20 @@ impl TemporaryFile {
             .custom_flags(OFlags::NOFOLLOW.bits() as i32)
             .open(&path)?;
         Ok(TemporaryFile { file, path, target: target.to_path_buf() })
+    }
+
+    /// Like [`TemporaryFile::create`], but a file that it replaces passes on its mode. Nothing is read
+    /// through a link at `target`.
+    ///
+    /// # Errors
+    /// The file system's error.
+    pub fn replacing(target: &Path, mode: u32) -> io::Result<TemporaryFile> {
+        let before = fs::symlink_metadata(target).ok().filter(fs::Metadata::is_file);
+        let Some(before) = before else { return TemporaryFile::create(target, mode) };
+        // Private until it has the mode of the old file, which may be narrower than `mode`.
+        let new = TemporaryFile::create(target, PRIVATE)?;
+        new.file.set_permissions(before.permissions())?;
+        Ok(new)
     }
 
     /// Returns the temporary path, for a library that opens files by name.

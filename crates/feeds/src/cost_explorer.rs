@@ -2,11 +2,11 @@
 //! day, by up to two dimensions. Each day is a report of its own, even without charges. Dimensions
 //! that an answer is not grouped by are unknown.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::BufRead;
 
 use catalog::dataset;
-use domain::{Timestamp, parse_exact};
+use domain::{RoundingTally, Timestamp, parse_rounded};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -67,6 +67,13 @@ struct RawCostMetric {
 
 const ANSWER: &str = "the output of aws ce get-cost-and-usage";
 
+/// The remarks on a day.
+#[derive(Default)]
+struct CostDayRemark {
+    is_estimated: bool,
+    rounded: RoundingTally,
+}
+
 /// Version of a day whose costs may still change, by AWS's own statement.
 const ESTIMATED: &str = "estimated";
 
@@ -92,16 +99,16 @@ pub(crate) fn read(
 ) -> Result<Vec<FeedReport>, FeedError> {
     let at = context.modified.unwrap_or(context.now);
     let mut rows = FeedRows::new("charge", sink);
-    let (mut more, mut estimated) = (None, HashSet::new());
+    let (mut more, mut remarks) = (None, HashMap::<String, CostDayRemark>::new());
     let mut json = JsonReader::new(reader, ANSWER);
     while json.has_more()? {
         let mut answer = CostAnswer::default();
         json.object(&mut |json, key| {
             answer.member(json, key, &mut |answer, day| {
-                let scope = put(&mut rows, context, &answer.dimensions, day)?;
-                if day.estimated {
-                    estimated.insert(scope);
-                }
+                let (scope, rounded) = put(&mut rows, context, &answer.dimensions, day)?;
+                let remark = remarks.entry(scope).or_default();
+                remark.is_estimated |= day.estimated;
+                remark.rounded.merge(&rounded);
                 Ok(())
             })
         })?;
@@ -123,7 +130,9 @@ pub(crate) fn read(
     for day in &mut spoken {
         day.observed_at = at;
         day.complete = true;
-        day.version = estimated.contains(&day.scope).then(|| ESTIMATED.into());
+        let remark = remarks.remove(&day.scope).unwrap_or_default();
+        day.version = remark.is_estimated.then(|| ESTIMATED.into());
+        day.gaps.extend(remark.rounded.describe());
     }
     Ok(spoken)
 }
@@ -157,7 +166,7 @@ fn put(
     context: &FeedContext<'_>,
     dimensions: &[RawCostDimension],
     day: &RawCostDay,
-) -> Result<String, FeedError> {
+) -> Result<(String, RoundingTally), FeedError> {
     let (from, until) = (instant(&day.time_period.start), instant(&day.time_period.end));
     let (Some(from), Some(until), Some(period)) = (from, until, month(&day.time_period.start)) else {
         return Err(bad(format!("its period \"{}\" is not a time", day.time_period.start)));
@@ -176,8 +185,10 @@ fn put(
         )));
     }
     let scope = format!("{}/{}", context.account.unwrap_or("*"), day.time_period.start);
+    let mut rounded = RoundingTally::default();
     for group in &day.groups {
         let charge = CostCharge::of(dimensions, &group.keys, &group.metrics, day.estimated)?;
+        rounded.merge(&charge.rounded);
         charge.push(rows, &scope, context, (from, until), period)?;
     }
     // Without grouping, a day is one figure. A day of a grouped answer without groups has the
@@ -185,17 +196,19 @@ fn put(
     if day.groups.is_empty() && !day.total.is_empty() {
         let charge = CostCharge::of(&[], &[], &day.total, day.estimated)?;
         if dimensions.is_empty() || charge.amounts.iter().any(|(_, amount)| *amount != 0) {
+            rounded.merge(&charge.rounded);
             charge.push(rows, &scope, context, (from, until), period)?;
         }
     }
-    rows.add_scope(&scope);
-    Ok(scope)
+    rows.add_scope(&scope)?;
+    Ok((scope, rounded))
 }
 
 /// A figure of a day, by the columns of the dataset.
 struct CostCharge {
     texts: Vec<(&'static str, String)>,
     amounts: Vec<(&'static str, i128)>,
+    rounded: RoundingTally,
 }
 
 impl CostCharge {
@@ -208,22 +221,22 @@ impl CostCharge {
         if dimensions.len() != keys.len() {
             return Err(bad(format!("a group has {} keys and {} definitions", keys.len(), dimensions.len())));
         }
-        let (mut texts, mut amounts) = (Vec::new(), Vec::new());
+        let (mut texts, mut amounts, mut rounded) = (Vec::new(), Vec::new(), RoundingTally::default());
         let mut extra = Map::new();
         for (dimension, key) in dimensions.iter().zip(keys) {
-            store_key(dimension, key, &mut texts, &mut extra);
+            store_key(dimension, key, &mut texts, &mut extra)?;
         }
         let billed = metrics.get("UnblendedCost").ok_or_else(|| {
             bad("it has no UnblendedCost; request it with --metrics UnblendedCost, and AmortizedCost for the effective cost")
         })?;
-        amounts.push(("billed_cost", amount(billed)?));
+        amounts.push(("billed_cost", amount(billed, &mut rounded)?));
         texts.push(("billing_currency", billed.unit.clone()));
         for (name, metric) in metrics {
             match name.as_str() {
                 "UnblendedCost" => {}
-                "AmortizedCost" => amounts.push(("effective_cost", amount(metric)?)),
+                "AmortizedCost" => amounts.push(("effective_cost", amount(metric, &mut rounded)?)),
                 "UsageQuantity" => {
-                    amounts.push(("consumed_quantity", amount(metric)?));
+                    amounts.push(("consumed_quantity", amount(metric, &mut rounded)?));
                     texts.push(("consumed_unit", metric.unit.clone()));
                 }
                 other => drop(extra.insert(other.into(), metric.amount.as_str().into())),
@@ -235,7 +248,7 @@ impl CostCharge {
         if !extra.is_empty() {
             texts.push(("extra", Value::Object(extra).to_string()));
         }
-        Ok(CostCharge { texts, amounts })
+        Ok(CostCharge { texts, amounts, rounded })
     }
 
     fn push(
@@ -269,9 +282,11 @@ impl CostCharge {
     }
 }
 
-fn amount(metric: &RawCostMetric) -> Result<i128, FeedError> {
-    parse_exact(&metric.amount, 38, 18)
-        .ok_or_else(|| bad(format!("the amount \"{}\" does not fit DECIMAL(38,18)", metric.amount)))
+fn amount(metric: &RawCostMetric, rounded: &mut RoundingTally) -> Result<i128, FeedError> {
+    let number = parse_rounded(&metric.amount, 38, 18)
+        .ok_or_else(|| bad(format!("the amount \"{}\" does not fit DECIMAL(38,18)", metric.amount)))?;
+    rounded.add(number.change);
+    Ok(number.units)
 }
 
 /// Stores the key of a group under its column. A tag is `key$value`; an empty value means that the
@@ -281,13 +296,17 @@ fn store_key(
     key: &str,
     texts: &mut Vec<(&'static str, String)>,
     extra: &mut Map<String, Value>,
-) {
+) -> Result<(), FeedError> {
     if dimension.r#type == "TAG" {
         if let Some((name, value)) = key.split_once('$').filter(|(_, value)| !value.is_empty()) {
             let tags = Map::from_iter([(name.to_string(), value.into())]);
             texts.push(("tags", Value::Object(tags).to_string()));
         }
-        return;
+        return Ok(());
+    }
+    let is_code = matches!(dimension.key.as_str(), "INSTANCE_TYPE" | "REGION");
+    if is_code && !key.is_empty() && !domain::is_code(key) {
+        return Err(bad(format!("the {} {key:?} has not the form of a code", dimension.key)));
     }
     match COLUMNS.iter().find(|(name, _)| dimension.r#type == "DIMENSION" && *name == dimension.key) {
         Some((_, column)) => texts.push((column, key.to_string())),
@@ -298,6 +317,7 @@ fn store_key(
         texts.extend(category.map(|category| ("charge_category", category.to_string())));
         texts.extend(class.map(|class| ("charge_class", class.to_string())));
     }
+    Ok(())
 }
 
 /// Returns the FOCUS category and class of a record type, as Cost Explorer spells it.

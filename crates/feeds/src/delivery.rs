@@ -25,6 +25,7 @@
 use std::io::Read;
 
 use catalog::ports::BillLayout;
+use domain::without_mark;
 use serde::Deserialize;
 
 use crate::{FeedError, bad};
@@ -180,7 +181,7 @@ pub fn read_manifest(reader: impl Read) -> Result<BillManifest, FeedError> {
 }
 
 fn parse_manifest(bytes: &[u8]) -> Result<BillManifest, FeedError> {
-    let manifest: RawBillManifest = serde_json::from_slice(bytes)
+    let manifest: RawBillManifest = serde_json::from_slice(without_mark(bytes))
         .map_err(|e| bad(format!("it is not the manifest of a report or an export: {e}")))?;
     let files = manifest.report_keys.or(manifest.data_files);
     let files = files.ok_or_else(|| bad("it names no files; expected reportKeys or dataFiles"))?;
@@ -277,6 +278,7 @@ mod tests {
             Some(BillLayout::Focus),
             &["p/e/data/billing_period=2026-10/e-00001.snappy.parquet"],
         );
+        check("\u{feff}{\"reportKeys\": [\"k\"]}", None, None, &["k"]);
         let cur2 = r#"{"columns": [{"name": "line_item_unblended_cost"}], "dataFiles": []}"#;
         check(cur2, None, Some(BillLayout::Cur), &[]);
         check(r#"{"dataFiles": ["s3://b"], "account": "mine"}"#, None, None, &[""]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::Timestamp;
+use domain::{Timestamp, without_mark};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -33,7 +33,8 @@ struct RawRegionEntry {
 /// Parses a `region_index.json` of EC2 (an object of regions) or of Savings Plans (an array of
 /// them). Returns the file of each region.
 pub fn parse_region_index(bytes: &[u8]) -> Result<Vec<RegionFile>, FeedError> {
-    let index: Json = serde_json::from_slice(bytes).map_err(|e| bad(format!("it is not JSON: {e}")))?;
+    let index: Json =
+        serde_json::from_slice(without_mark(bytes)).map_err(|e| bad(format!("it is not JSON: {e}")))?;
     let entries: Vec<Json> = match &index["regions"] {
         Json::Object(regions) => regions.values().cloned().collect(),
         Json::Array(regions) => regions.clone(),
@@ -71,22 +72,31 @@ struct RawVersionSpan {
     version_effective_end_date: String,
 }
 
+/// A publication of the past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastPublication {
+    /// Its version, as its folder spells it.
+    pub version: String,
+    /// Start of the period in which it was in force. AWS may have published it later.
+    pub since: Timestamp,
+}
+
 /// Parses the version index of a list. Returns the publication that was in force at `at`, or `None`
 /// if the index does not go back that far.
-pub fn version_at(bytes: &[u8], at: Timestamp) -> Result<Option<String>, FeedError> {
-    let index: RawVersionIndex = serde_json::from_slice(bytes)
+pub fn version_at(bytes: &[u8], at: Timestamp) -> Result<Option<PastPublication>, FeedError> {
+    let index: RawVersionIndex = serde_json::from_slice(without_mark(bytes))
         .map_err(|e| bad(format!("it is not the version index of a price list: {e}")))?;
-    let mut found: Option<(Timestamp, String)> = None;
+    let mut found: Option<PastPublication> = None;
     for (version, span) in index.versions {
         let begin = instant(&span.version_effective_begin_date)
             .ok_or_else(|| bad(format!("version {version} states no start")))?;
         // An empty end means still in force.
         let ended = instant(&span.version_effective_end_date).is_some_and(|end| end <= at);
-        if begin <= at && !ended && found.as_ref().is_none_or(|(newest, _)| *newest < begin) {
-            found = Some((begin, version));
+        if begin <= at && !ended && found.as_ref().is_none_or(|newest| newest.since < begin) {
+            found = Some(PastPublication { version, since: begin });
         }
     }
-    Ok(found.map(|(_, version)| version))
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -142,11 +152,13 @@ mod tests {
             "20180702": {"versionEffectiveBeginDate": "2018-06-01T00:00:00Z", "versionEffectiveEndDate": ""}}}"#;
         let check = |at: &str, expected: Option<&str>| {
             let at = domain::parse_instant(at).unwrap();
-            assert_eq!(version_at(index.as_bytes(), at).unwrap().as_deref(), expected);
+            let found = version_at(index.as_bytes(), at).unwrap();
+            let found = found.map(|found| format!("{} since {}", found.version, found.since));
+            assert_eq!(found.as_deref(), expected);
         };
         check("2018-04-30", None);
-        check("2018-05-01", Some("20180607"));
-        check("2018-06-01", Some("20180702"));
-        check("2026-01-01", Some("20180702"));
+        check("2018-05-01", Some("20180607 since 2018-05-01T00:00:00Z"));
+        check("2018-06-01", Some("20180702 since 2018-06-01T00:00:00Z"));
+        check("2026-01-01", Some("20180702 since 2018-06-01T00:00:00Z"));
     }
 }

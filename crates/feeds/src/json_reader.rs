@@ -9,6 +9,7 @@ use domain::{DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::plain_text::too_much_space;
 use crate::{FeedError, bad};
 
 /// Bytes per read.
@@ -137,6 +138,7 @@ impl<'a> JsonReader<'a> {
 
     /// Moves to the next byte that is not white space, and returns it; `None` at the end.
     fn next_byte(&mut self) -> Result<Option<u8>, FeedError> {
+        let mut skipped = 0;
         loop {
             match self.buffer[self.at..].iter().position(|byte| !byte.is_ascii_whitespace()) {
                 Some(spaces) => {
@@ -144,6 +146,10 @@ impl<'a> JsonReader<'a> {
                     return Ok(Some(self.buffer[self.at]));
                 }
                 None => {
+                    skipped += self.buffer.len() - self.at;
+                    if skipped > LARGEST_RECORD {
+                        return Err(bad(too_much_space()));
+                    }
                     self.at = self.buffer.len();
                     if !self.more()? {
                         return Ok(None);

@@ -37,7 +37,7 @@ use domain::Timestamp;
 pub use completeness::Completeness;
 pub use delivery::{BillManifest, DeliveryPath, DeliveryRole, is_month, parse_key, read_manifest};
 pub use foreign_format::{ForeignFormat, detect_foreign_format};
-pub use index::{RegionFile, parse_region_index, version_at};
+pub use index::{PastPublication, RegionFile, parse_region_index, version_at};
 pub use kind_detection::{HEAD, detect_kind};
 pub use plain_text::{is_compressed, plain_text};
 
@@ -91,6 +91,9 @@ pub struct FeedContext<'a> {
     pub now: Timestamp,
     /// How complete the file is, as far as is known. Used for price lists and Savings Plans.
     pub whole: Completeness,
+    /// Start of the period of a price list of the past, as the publisher's index states it. The list
+    /// counts from then on, where it was published later.
+    pub in_force: Option<Timestamp>,
     /// Account id of an answer of Cost Explorer, which does not state it.
     pub account: Option<&'a str>,
 }

@@ -8,8 +8,7 @@ use csv::{ByteRecord, ReaderBuilder};
 
 use crate::csv_table::CsvTable;
 use crate::price_list::{
-    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
-    classify,
+    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, TermRate, check_products,
 };
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -87,12 +86,13 @@ impl<'a> OfferSheet<'a> {
 struct OfferColumns {
     family: usize,
     instance_type: usize,
-    region: usize,
+    region: Option<usize>,
+    location: Option<usize>,
     os: usize,
     tenancy: usize,
     licence: usize,
     software: usize,
-    capacity: usize,
+    capacity: Option<usize>,
     market: Option<usize>,
     sku: usize,
     code: usize,
@@ -108,15 +108,20 @@ struct OfferColumns {
 
 impl OfferColumns {
     fn of(sheet: &OfferSheet<'_>) -> Result<OfferColumns, FeedError> {
+        let (region, location) = (sheet.column("Region Code"), sheet.column("Location"));
+        if region.is_none() && location.is_none() {
+            return Err(bad("it has neither a column \"Region Code\" nor a column \"Location\""));
+        }
         Ok(OfferColumns {
+            region,
+            location,
             family: sheet.needed("Product Family")?,
             instance_type: sheet.needed("Instance Type")?,
-            region: sheet.needed("Region Code")?,
             os: sheet.needed("Operating System")?,
             tenancy: sheet.needed("Tenancy")?,
             licence: sheet.needed("License Model")?,
             software: sheet.needed("Pre Installed S/W")?,
-            capacity: sheet.needed("CapacityStatus")?,
+            capacity: sheet.column("CapacityStatus"),
             market: sheet.column("MarketOption"),
             sku: sheet.needed("SKU")?,
             code: sheet.needed("OfferTermCode")?,
@@ -132,16 +137,18 @@ impl OfferColumns {
     }
 
     fn product<'s>(&self, sheet: &'s OfferSheet<'_>) -> Result<ProductAttributes<'s>, FeedError> {
+        let optional = |column: Option<usize>| column.map_or(Ok(""), |column| sheet.field(column));
         Ok(ProductAttributes {
             family: sheet.field(self.family)?,
             instance_type: sheet.field(self.instance_type)?,
-            region: sheet.field(self.region)?,
+            region: optional(self.region)?,
+            location: optional(self.location)?,
             os: sheet.field(self.os)?,
             tenancy: sheet.field(self.tenancy)?,
             licence: sheet.field(self.licence)?,
             software: sheet.field(self.software)?,
-            capacity: sheet.field(self.capacity)?,
-            market: self.market.map_or(Ok(""), |market| sheet.field(market))?,
+            capacity: optional(self.capacity)?,
+            market: optional(self.market)?,
         })
     }
 
@@ -166,24 +173,14 @@ pub(crate) fn read(
     sink: BatchSink<'_>,
 ) -> Result<Vec<FeedReport>, FeedError> {
     let mut sheet = OfferSheet::open(reader, "AmazonEC2")?;
-    let publication = sheet.publication.clone();
+    let publication = sheet.publication.clone().in_force_since(context.in_force);
     let columns = OfferColumns::of(&sheet)?;
     let mut prices = PriceListRows::new(context.source, sink);
     // The two rates of a lease are separate rows, which need not be adjacent.
     let mut halves: HashMap<String, (PricedProduct, LeasePrice)> = HashMap::new();
     while sheet.advance()? {
-        let attributes = columns.product(&sheet)?;
-        let product = match classify(attributes) {
-            ProductTreatment::Other => continue,
-            ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
-                return Err(bad(format!("line {}: a row with {why}", sheet.line())));
-            }
-            ProductTreatment::LeftOut(why) => {
-                prices.leave_out(attributes.region, why)?;
-                continue;
-            }
-            ProductTreatment::Kept(product) => product,
-        };
+        let place = || format!("the row of line {}", sheet.line());
+        let Some(product) = prices.product(columns.product(&sheet)?, &place)? else { continue };
         let rate = columns.rate(&sheet)?;
         let key = format!("{}.{}.{}", rate.sku, sheet.field(columns.code)?, rate.currency);
         let (product, mut lease) = halves.remove(&key).unwrap_or((product, LeasePrice::default()));
@@ -192,6 +189,7 @@ pub(crate) fn read(
             prices.put(&product, &rate, lease, &publication)?;
         } else {
             halves.insert(key, (product, lease));
+            check_products(halves.len())?;
         }
     }
     for (product, _) in halves.values() {

@@ -7,13 +7,13 @@ use std::fmt;
 use std::io::BufRead;
 use std::marker::PhantomData;
 
+use domain::Timestamp;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::json_reader::JsonReader;
 use crate::price_list::{
-    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, ProductTreatment, TermRate,
-    classify,
+    LeasePrice, ListPublication, PriceListRows, PricedProduct, ProductAttributes, TermRate, check_products,
 };
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
@@ -26,6 +26,7 @@ pub(crate) fn read(
         prices: PriceListRows::new(context.source, sink),
         products: None,
         publication: None,
+        in_force: context.in_force,
         about: OfferHeader::default(),
         terms: false,
     };
@@ -68,15 +69,9 @@ fn put_listed(
     listed: &RawListedProduct<'_>,
     publication: &ListPublication,
 ) -> Result<(), FeedError> {
-    let (sku, attributes) = (listed.product.sku.as_ref(), listed.product.attributes());
-    let product = match classify(attributes) {
-        ProductTreatment::Other => return Ok(()),
-        ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
-            return Err(bad(format!("the product {sku} has {why}")));
-        }
-        ProductTreatment::LeftOut(why) => return prices.leave_out(attributes.region, why),
-        ProductTreatment::Kept(product) => product,
-    };
+    let sku = listed.product.sku.as_ref();
+    let place = || format!("the product {sku}");
+    let Some(product) = prices.product(listed.product.attributes(), &place)? else { return Ok(()) };
     for (JsonText(kind), terms) in &listed.terms.0 {
         for (_, term) in &terms.0 {
             put(prices, &product, publication, kind, sku, term)?;
@@ -99,6 +94,7 @@ struct OfferParser<'a> {
     /// By SKU; `None` before the products were read.
     products: Option<HashMap<String, PricedProduct>>,
     publication: Option<ListPublication>,
+    in_force: Option<Timestamp>,
     about: OfferHeader,
     terms: bool,
 }
@@ -130,23 +126,17 @@ impl OfferParser<'_> {
         if offer != "AmazonEC2" {
             return Err(bad(format!("it is an offer file of \"{offer}\"; expected AmazonEC2")));
         }
-        self.publication = Some(ListPublication::new(date, version)?);
+        self.publication = Some(ListPublication::new(date, version)?.in_force_since(self.in_force));
         Ok(())
     }
 
     fn product(&mut self, sku: &str, product: &RawOfferProduct<'_>) -> Result<(), FeedError> {
-        let attributes = product.attributes();
-        match classify(attributes) {
-            ProductTreatment::Other => Ok(()),
-            ProductTreatment::LeftOut(why) if attributes.region.is_empty() => {
-                Err(bad(format!("the product {sku} has {why}")))
-            }
-            ProductTreatment::LeftOut(why) => self.prices.leave_out(attributes.region, why),
-            ProductTreatment::Kept(kept) => {
-                self.products.get_or_insert_default().insert(sku.into(), kept);
-                Ok(())
-            }
+        if let Some(kept) = self.prices.product(product.attributes(), &|| format!("the product {sku}"))? {
+            let products = self.products.get_or_insert_default();
+            products.insert(sku.into(), kept);
+            check_products(products.len())?;
         }
+        Ok(())
     }
 
     /// Reads the terms of a product.
@@ -263,6 +253,8 @@ struct RawOfferAttributes<'a> {
     #[serde(borrow)]
     region_code: Cow<'a, str>,
     #[serde(borrow)]
+    location: Cow<'a, str>,
+    #[serde(borrow)]
     operating_system: Cow<'a, str>,
     #[serde(borrow)]
     tenancy: Cow<'a, str>,
@@ -282,6 +274,7 @@ impl RawOfferProduct<'_> {
             family: &self.family,
             instance_type: &self.attributes.instance_type,
             region: &self.attributes.region_code,
+            location: &self.attributes.location,
             os: &self.attributes.operating_system,
             tenancy: &self.attributes.tenancy,
             licence: &self.attributes.license_model,

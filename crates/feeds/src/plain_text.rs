@@ -2,7 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use domain::skip_mark;
+use domain::{LARGEST_RECORD, skip_mark};
+
+use crate::{FeedError, bad};
 
 /// Size of the read buffer, bytes.
 const BUFFER: usize = 1 << 18;
@@ -41,14 +43,24 @@ fn decompress<'a>(reader: Box<dyn Read + 'a>) -> io::Result<Box<dyn BufRead + 'a
 }
 
 /// Returns the first byte that is not white space, and moves to it; `None` for an empty text.
-pub(crate) fn first_byte(reader: &mut dyn BufRead) -> io::Result<Option<u8>> {
+pub(crate) fn first_byte(reader: &mut dyn BufRead) -> Result<Option<u8>, FeedError> {
+    let mut skipped = 0;
     loop {
         let start = reader.fill_buf()?;
         let (length, place) = (start.len(), start.iter().position(|byte| !byte.is_ascii_whitespace()));
         let found = place.map(|at| start[at]);
         reader.consume(place.unwrap_or(length));
+        skipped += length;
         if found.is_some() || length == 0 {
             return Ok(found);
         }
+        if skipped > LARGEST_RECORD {
+            return Err(bad(too_much_space()));
+        }
     }
+}
+
+/// The fault of a text with white space beyond the limit of a record.
+pub(crate) fn too_much_space() -> String {
+    format!("it has more than {} MiB of white space, the limit of a record", LARGEST_RECORD >> 20)
 }

@@ -1,22 +1,31 @@
 //! The EC2 price list: the rules by which a product is the price of an instance hour, for CSV and
 //! JSON.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use domain::Timestamp;
+use domain::{Timestamp, partition_of, region_of_location};
 
 use crate::completeness::{InstanceTypeCounter, ScopeShare};
-use crate::product::{instant, licence, os, partition, payment, software};
+use crate::product::{NO_PARTITION, instant, licence, os, payment, software};
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, Completeness, FeedError, FeedReport, bad};
+
+/// Number of unknown locations that are named; the others are counted together.
+const NAMED_LOCATIONS: usize = 16;
+
+/// The name under which further unknown locations are counted.
+const OTHER_LOCATIONS: &str = "others";
 
 /// Attributes of a product, as the list spells them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ProductAttributes<'a> {
     pub(crate) family: &'a str,
     pub(crate) instance_type: &'a str,
+    /// The region's code. Lists from before about 2021 have only the location.
     pub(crate) region: &'a str,
+    /// The region's name, such as `EU (Ireland)`.
+    pub(crate) location: &'a str,
     pub(crate) os: &'a str,
     pub(crate) tenancy: &'a str,
     pub(crate) licence: &'a str,
@@ -29,6 +38,7 @@ pub(crate) struct ProductAttributes<'a> {
 #[derive(Debug, Clone, PartialEq, Hash)]
 pub(crate) struct PricedProduct {
     instance_type: String,
+    partition: &'static str,
     pub(crate) region: String,
     os: &'static str,
     tenancy: &'static str,
@@ -38,20 +48,22 @@ pub(crate) struct PricedProduct {
 
 /// The treatment of a product.
 #[derive(Debug, PartialEq)]
-pub(crate) enum ProductTreatment {
+enum ProductTreatment<'a> {
     /// Its prices are kept.
     Kept(PricedProduct),
     /// It is no running instance: storage, unused capacity of a reservation, or an instance on a
     /// host.
     Other,
-    /// It is an instance with an unknown attribute.
-    LeftOut(&'static str),
+    /// It is an instance in this region, with an unknown attribute.
+    LeftOut(&'a str, &'static str),
+    /// It is an instance at a location of no known region.
+    Unlocated,
 }
 
 /// Decides the treatment of a product. One type and system has several products, and only that of
 /// `Used` capacity has the price of an instance. The list has used capacity of a reservation at 0,
 /// and its unused capacity at the full price.
-pub(crate) fn classify(product: ProductAttributes<'_>) -> ProductTreatment {
+fn classify(product: ProductAttributes<'_>) -> ProductTreatment<'_> {
     if !matches!(product.family, "Compute Instance" | "Compute Instance (bare metal)")
         || !matches!(product.capacity, "Used" | "")
         || !matches!(product.market, "OnDemand" | "")
@@ -63,21 +75,27 @@ pub(crate) fn classify(product: ProductAttributes<'_>) -> ProductTreatment {
         "Dedicated" => "dedicated",
         // Instances on a host cost nothing; the host is a product of its own.
         "Host" => return ProductTreatment::Other,
-        _ => return ProductTreatment::LeftOut("an unknown tenancy"),
+        _ => "",
     };
-    if product.region.is_empty() {
-        return ProductTreatment::LeftOut("no region");
+    let region = match product.region {
+        "" => region_of_location(product.location),
+        code => Some(code),
+    };
+    let Some(region) = region else { return ProductTreatment::Unlocated };
+    let left_out = |why| ProductTreatment::LeftOut(region, why);
+    if tenancy.is_empty() {
+        return left_out("an unknown tenancy");
     }
+    let Some(partition) = partition_of(region) else { return left_out(NO_PARTITION) };
     if !product.instance_type.contains('.') {
-        return ProductTreatment::LeftOut("no instance type");
+        return left_out("no instance type");
     }
-    let Some(os) = os(product.os) else { return ProductTreatment::LeftOut("an unknown operating system") };
-    let Some(software) = software(product.software) else {
-        return ProductTreatment::LeftOut("unknown software");
-    };
+    let Some(os) = os(product.os) else { return left_out("an unknown operating system") };
+    let Some(software) = software(product.software) else { return left_out("unknown software") };
     ProductTreatment::Kept(PricedProduct {
         instance_type: product.instance_type.into(),
-        region: product.region.into(),
+        partition,
+        region: region.into(),
         os,
         tenancy,
         licence: licence(product.licence, os),
@@ -141,6 +159,28 @@ impl ListPublication {
             instant(date).ok_or_else(|| bad(format!("its publication date \"{date}\" is not a time")))?;
         Ok(ListPublication { at, version: version.into() })
     }
+
+    /// Returns the publication with the start of its period as its time, where that is earlier: AWS
+    /// publishes a month's list weeks after the month began.
+    pub(crate) fn in_force_since(self, start: Option<Timestamp>) -> ListPublication {
+        ListPublication { at: start.map_or(self.at, |start| start.min(self.at)), ..self }
+    }
+}
+
+/// Limit of the prices of a file.
+const MOST_PRICES: usize = 14_000_000;
+
+/// Limit of the products of a file, and of the leases that wait for their second rate.
+const MOST_PRODUCTS: usize = 2_000_000;
+
+/// Refuses a file with more products than can be remembered.
+pub(crate) fn check_products(count: usize) -> Result<(), FeedError> {
+    match count > MOST_PRODUCTS {
+        true => Err(bad(format!(
+            "it has more than {MOST_PRODUCTS} products, the limit of a file; import the list of one region"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Collects the rows of a price list.
@@ -148,7 +188,9 @@ pub(crate) struct PriceListRows<'a> {
     rows: FeedRows<'a>,
     types: InstanceTypeCounter,
     /// The price of each row, by the digest of its other columns.
-    seen: HashMap<u64, i128>,
+    seen: HashMap<u64, i64>,
+    /// Locations of no known region, with the number of their products.
+    unlocated: BTreeMap<String, u64>,
     source: &'a str,
 }
 
@@ -158,8 +200,33 @@ impl<'a> PriceListRows<'a> {
             rows: FeedRows::new("price", sink),
             types: InstanceTypeCounter::default(),
             seen: HashMap::new(),
+            unlocated: BTreeMap::new(),
             source,
         }
+    }
+
+    /// Returns the product to price; `None` for one that is left out. `place` describes its place
+    /// in the file for errors.
+    pub(crate) fn product(
+        &mut self,
+        attributes: ProductAttributes<'_>,
+        place: &dyn Fn() -> String,
+    ) -> Result<Option<PricedProduct>, FeedError> {
+        match classify(attributes) {
+            ProductTreatment::Kept(product) => return Ok(Some(product)),
+            ProductTreatment::Other => {}
+            ProductTreatment::LeftOut(region, why) => self.rows.leave_out(region, why),
+            ProductTreatment::Unlocated if attributes.location.is_empty() => {
+                return Err(bad(format!("{} has no region", place())));
+            }
+            ProductTreatment::Unlocated => {
+                let known = self.unlocated.len() < NAMED_LOCATIONS
+                    || self.unlocated.contains_key(attributes.location);
+                let name = if known { attributes.location } else { OTHER_LOCATIONS };
+                *self.unlocated.entry(name.into()).or_default() += 1;
+            }
+        }
+        Ok(None)
     }
 
     /// Counts a price that is left out on purpose.
@@ -205,7 +272,14 @@ impl<'a> PriceListRows<'a> {
         let class = class.map(|class| if class == "convertible" { "convertible" } else { "standard" });
         let mut key = DefaultHasher::new();
         (product, term, years, payment, class, rate.currency).hash(&mut key);
+        if self.seen.len() == MOST_PRICES {
+            return Err(bad(format!(
+                "it has more than {MOST_PRICES} prices, the limit of a file; import the list of one region"
+            )));
+        }
         // Of two products with the same columns, the first one is kept.
+        let figure =
+            i64::try_from(figure).map_err(|_| bad(format!("the price of {} is too large", rate.sku)))?;
         match self.seen.insert(key.finish(), figure) {
             Some(other) if other == figure => return Ok(()),
             Some(other) => {
@@ -216,7 +290,7 @@ impl<'a> PriceListRows<'a> {
         }
         self.types.count(&product.instance_type);
         let row = [
-            FeedCell::Text(partition(region)),
+            FeedCell::Text(product.partition),
             FeedCell::Text(&product.instance_type),
             FeedCell::Text(region),
             FeedCell::Text(product.os),
@@ -227,7 +301,7 @@ impl<'a> PriceListRows<'a> {
             years.map_or(FeedCell::Null, FeedCell::Int),
             payment.into(),
             class.into(),
-            FeedCell::Exact(figure),
+            FeedCell::Exact(figure.into()),
             FeedCell::Text(rate.currency),
             FeedCell::At(publication.at),
             FeedCell::Text(self.source),
@@ -244,12 +318,32 @@ impl<'a> PriceListRows<'a> {
         whole: Completeness,
         publication: &ListPublication,
     ) -> Result<Vec<FeedReport>, FeedError> {
-        self.rows.finish(self.types.share(whole), publication.at, Some(&publication.version))
+        let share = self.types.share(whole);
+        self.reports(share, publication)
     }
 
     /// Finishes rows that answer a request for single products. They retire nothing.
     pub(crate) fn finish_picked(self, publication: &ListPublication) -> Result<Vec<FeedReport>, FeedError> {
-        self.rows.finish(ScopeShare::Asked, publication.at, Some(&publication.version))
+        self.reports(ScopeShare::Asked, publication)
+    }
+
+    /// Returns the reports. A location of no known region may be another name of one of the
+    /// regions, so none of them is complete then.
+    fn reports(self, share: ScopeShare, publication: &ListPublication) -> Result<Vec<FeedReport>, FeedError> {
+        let unlocated: Vec<String> = self
+            .unlocated
+            .iter()
+            .map(|(name, count)| format!("{count} left out: the location \"{name}\" of no known region"))
+            .collect();
+        let mut reports = self.rows.finish(share, publication.at, Some(&publication.version))?;
+        if let (true, Some(first)) = (reports.is_empty(), unlocated.first()) {
+            return Err(bad(format!("it has no prices of a known region: {first}")));
+        }
+        for report in &mut reports {
+            report.complete &= unlocated.is_empty();
+            report.gaps.extend(unlocated.iter().cloned());
+        }
+        Ok(reports)
     }
 }
 
@@ -284,6 +378,7 @@ mod tests {
             family: "Compute Instance",
             instance_type: "m5.large",
             region: "us-east-1",
+            location: "US East (N. Virginia)",
             os: "Linux",
             tenancy: "Shared",
             licence: "No License required",
@@ -306,7 +401,11 @@ mod tests {
         assert_eq!(classify(ProductAttributes { family: "Storage", ..product }), ProductTreatment::Other);
         assert_eq!(
             classify(ProductAttributes { os: "Plan 9", ..product }),
-            ProductTreatment::LeftOut("an unknown operating system")
+            ProductTreatment::LeftOut("us-east-1", "an unknown operating system")
+        );
+        assert_eq!(
+            classify(ProductAttributes { region: "zz-east-1", ..product }),
+            ProductTreatment::LeftOut("zz-east-1", NO_PARTITION)
         );
     }
 }

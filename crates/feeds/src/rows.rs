@@ -58,12 +58,12 @@ pub(crate) struct FeedRows<'a> {
     /// Bytes of the texts in the batch.
     bytes: usize,
     scopes: BTreeMap<String, ScopeTally>,
-    /// The columns whose texts have a form, with the check and the name of the form.
+    /// The columns with texts of a certain form, the check of the form, and its name.
     forms: Vec<(usize, fn(&str) -> bool, &'static str)>,
     sink: BatchSink<'a>,
 }
 
-/// The scope of rows whose region is not a region code.
+/// The scope of rows without a valid region.
 const NO_SCOPE: &str = "*";
 
 impl<'a> FeedRows<'a> {
@@ -74,6 +74,7 @@ impl<'a> FeedRows<'a> {
         let form = |(at, name): (usize, &str)| match name {
             _ if is_charge => None,
             "instance_type" => Some((at, InstanceType::is_valid as fn(&str) -> bool, "an instance type")),
+            "az_id" => Some((at, domain::is_code as fn(&str) -> bool, "a zone id")),
             "region" => Some((at, Region::is_valid as fn(&str) -> bool, "a region code")),
             _ => None,
         };
@@ -83,7 +84,7 @@ impl<'a> FeedRows<'a> {
     }
 
     fn scope(&mut self, name: &str) -> &mut ScopeTally {
-        // A file with more scopes is refused at its end.
+        // A file with more scopes is refused, at its end at the latest.
         let name = if self.scopes.len() > MOST_SCOPES { NO_SCOPE } else { name };
         if !self.scopes.contains_key(name) {
             self.scopes.insert(name.to_string(), ScopeTally::default());
@@ -95,6 +96,7 @@ impl<'a> FeedRows<'a> {
     /// not the form of its column is left out.
     pub(crate) fn push(&mut self, scope: &str, at: Timestamp, row: &[FeedCell<'_>]) -> Result<(), FeedError> {
         assert_eq!(row.len(), self.batch.cells.len(), "a row of {}", self.dataset.name);
+        self.check_scopes()?;
         if let Some(fault) = self.misspelt(row) {
             let scope = if Region::is_valid(scope) { scope } else { NO_SCOPE };
             self.scope(scope).misspelt.get_or_insert((fault, 0)).1 += 1;
@@ -125,8 +127,16 @@ impl<'a> FeedRows<'a> {
     }
 
     /// Adds a scope to the reports, even if it gets no rows.
-    pub(crate) fn add_scope(&mut self, scope: &str) {
+    pub(crate) fn add_scope(&mut self, scope: &str) -> Result<(), FeedError> {
         self.scope(scope);
+        self.check_scopes()
+    }
+
+    fn check_scopes(&self) -> Result<(), FeedError> {
+        match self.scopes.len() > MOST_SCOPES {
+            true => Err(bad(format!("it has more than {MOST_SCOPES} regions or days, the limit of a file"))),
+            false => Ok(()),
+        }
     }
 
     /// Counts a row that is left out on purpose.
@@ -151,9 +161,7 @@ impl<'a> FeedRows<'a> {
         if !self.batch.is_empty() {
             self.flush()?;
         }
-        if self.scopes.len() > MOST_SCOPES {
-            return Err(bad(format!("it has more than {MOST_SCOPES} regions or days, the limit of a file")));
-        }
+        self.check_scopes()?;
         let unclaimed = match share {
             ScopeShare::Part(why) => Some(why),
             ScopeShare::All | ScopeShare::Asked => None,

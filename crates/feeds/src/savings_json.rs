@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::completeness::Completeness;
 use crate::json_reader::JsonReader;
-use crate::price_list::ListPublication;
+use crate::price_list::{ListPublication, check_products};
 use crate::savings_rows::{PlanRate, SavingsPlanRows};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -31,7 +31,7 @@ pub(crate) fn read(
                 let family =
                     if product_family.is_empty() { attributes.product_family } else { product_family };
                 about.products.insert(sku, (family, attributes.purchase_option));
-                Ok(())
+                check_products(about.products.len())
             })?,
             "terms" if about.products.is_empty() => {
                 return Err(bad("its terms come before its plans, or it lists none"));

@@ -2,7 +2,7 @@
 
 use crate::completeness::InstanceTypeCounter;
 use crate::price_list::ListPublication;
-use crate::product::{instant, operation, partition, payment};
+use crate::product::{NO_PARTITION, instant, operation, payment};
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, Completeness, FeedContext, FeedError, FeedReport, bad};
 
@@ -44,6 +44,7 @@ impl<'a> SavingsPlanRows<'a> {
         sink: BatchSink<'a>,
     ) -> SavingsPlanRows<'a> {
         let rows = FeedRows::new("savings_plan", sink);
+        let publication = publication.in_force_since(context.in_force);
         SavingsPlanRows { rows, types: InstanceTypeCounter::default(), publication, source: context.source }
     }
 
@@ -53,6 +54,9 @@ impl<'a> SavingsPlanRows<'a> {
         if region.is_empty() {
             return Err(bad(format!("{}: a rate without a region", place())));
         }
+        let Some(partition) = domain::partition_of(region) else {
+            return self.leave_out(region, NO_PARTITION);
+        };
         let plan = match rate.family {
             "ComputeSavingsPlans" => "compute",
             "EC2InstanceSavingsPlans" => "instance",
@@ -79,7 +83,7 @@ impl<'a> SavingsPlanRows<'a> {
         let runs = if ec2 { operation(rate.operation) } else { None };
         self.types.count(rate.instance_type);
         let row = [
-            FeedCell::Text(partition(region)),
+            FeedCell::Text(partition),
             FeedCell::Text(plan),
             filled(rate.instance_type),
             FeedCell::Text(region),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::completeness::ScopeShare;
 use crate::json_reader::JsonReader;
-use crate::product::instant;
+use crate::product::{NO_CURRENCY, instant};
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -88,6 +88,10 @@ fn put(
         rows.leave_out(region, "an unknown product");
         return Ok(());
     };
+    let Some(currency) = domain::currency_of(region) else {
+        rows.leave_out(region, NO_CURRENCY);
+        return Ok(());
+    };
     let at = instant(&found.timestamp)
         .ok_or_else(|| bad(format!("the Timestamp \"{}\" is not a time", found.timestamp)))?;
     let figure = price(&found.spot_price).filter(|figure| *figure > 0);
@@ -108,7 +112,7 @@ fn put(
         FeedCell::Text(az_id),
         FeedCell::Text(product),
         FeedCell::Exact(figure),
-        FeedCell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+        FeedCell::Text(currency),
     ];
     rows.push(region, at, &row)
 }

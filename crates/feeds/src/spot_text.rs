@@ -5,11 +5,11 @@
 use std::io::{BufRead, Read};
 
 use csv::ReaderBuilder;
-use domain::parse_spot_product;
+use domain::{currency_of, parse_spot_product};
 
 use crate::completeness::ScopeShare;
 use crate::csv_table::CsvTable;
-use crate::product::instant;
+use crate::product::{NO_CURRENCY, instant};
 use crate::rows::{FeedCell, FeedRows, price};
 use crate::{BatchSink, FeedContext, FeedError, FeedReport, bad};
 
@@ -105,6 +105,10 @@ fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, table: &CsvTable<impl Read
         rows.leave_out(&region, "an unknown product");
         return Ok(());
     };
+    let Some(currency) = currency_of(&region) else {
+        rows.leave_out(&region, NO_CURRENCY);
+        return Ok(());
+    };
     let text = table.text(places.at)?;
     let at = instant(text).ok_or_else(|| bad(format!("line {}: \"{text}\" is not a time", line())))?;
     let text = table.text(places.price)?;
@@ -125,7 +129,7 @@ fn put(rows: &mut FeedRows<'_>, places: &SpotColumns, table: &CsvTable<impl Read
         FeedCell::Text(az_id),
         FeedCell::Text(product),
         figure,
-        FeedCell::Text(if region.starts_with("cn-") { "CNY" } else { "USD" }),
+        FeedCell::Text(currency),
     ];
     rows.push(&region, at, &row)
 }

@@ -2,6 +2,8 @@ use super::*;
 
 mod kinds;
 mod known_traps;
+mod limits;
+mod places;
 
 const ABOUT: &str = "\"FormatVersion\",\"v1.0\"\n\"Disclaimer\",\"For information, only\"\n\"Publication Date\",\"2025-09-12T22:53:08Z\"\n\"Version\",\"20250912225308\"\n";
 const HEADER: &str = "SKU,OfferTermCode,TermType,EffectiveDate,Unit,PricePerUnit,Currency,LeaseContractLength,PurchaseOption,OfferingClass,Product Family,Instance Type,Tenancy,Operating System,License Model,CapacityStatus,MarketOption,Pre Installed S/W,Region Code";
@@ -20,6 +22,7 @@ fn context() -> FeedContext<'static> {
         modified: domain::parse_instant("2026-01-02"),
         now: domain::parse_instant("2026-02-03").unwrap(),
         whole: Completeness::Yes,
+        in_force: None,
         account: None,
     }
 }

@@ -1,6 +1,7 @@
 //! An instance as EC2 describes it, and the ways to end it.
 
 use domain::{Known, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -69,6 +70,15 @@ pub struct MetadataSettings {
     pub tags: bool,
 }
 
+/// A disk of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachedDisk {
+    /// The volume's id.
+    pub volume: String,
+    /// Whether it stays when the instance is terminated.
+    pub stays: bool,
+}
+
 /// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceView {
@@ -86,6 +96,14 @@ pub struct InstanceView {
     pub tags: BTreeMap<String, String>,
     /// When it was last started.
     pub launched: Known<Timestamp>,
+    /// When it was created: a start does not change it.
+    pub created: Known<Timestamp>,
+    /// When it was stopped or terminated, if EC2's transition reason names the instant.
+    pub stopped: Option<Timestamp>,
+    /// EC2's reason for its last change of state, as code and sentence.
+    pub reason: Option<String>,
+    /// Its disks.
+    pub disks: Vec<AttachedDisk>,
     /// Whether AWS protects it from termination or stop. This takes a separate request.
     pub protected: Known<bool>,
     /// Its spot request; none for an on-demand instance.
@@ -93,6 +111,9 @@ pub struct InstanceView {
     /// Its metadata service.
     pub metadata: Option<MetadataSettings>,
 }
+
+/// The first start of an instance is at most this long after its creation.
+const FIRST_START: SignedDuration = SignedDuration::from_mins(1);
 
 impl InstanceView {
     /// Returns the value of a tag.
@@ -103,6 +124,14 @@ impl InstanceView {
     /// Whether spawn launched it.
     pub fn managed(&self) -> bool {
         self.tag(lifecycle::tag::MANAGED) == Some(lifecycle::tag::YES)
+    }
+
+    /// Whether it was stopped and started again since it was created, as far as that is known.
+    pub fn was_restarted(&self) -> bool {
+        match (&self.launched, &self.created) {
+            (Known::Is(launched), Known::Is(created)) => launched.duration_since(*created) > FIRST_START,
+            _ => false,
+        }
     }
 
     /// Returns the owner, from spawn's tag or from the predecessor's.

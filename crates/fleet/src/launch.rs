@@ -13,9 +13,10 @@
 //! A request is sent with one attempt. AWS remembers a token for 24 hours; this module sends it
 //! again for one hour. AWS accepts a signed request for five minutes, and shows its effect within
 //! five more. So "not launched" is certain 15 minutes after a lost answer if the instance did not
-//! appear. A launch is reported as done only after DescribeInstances showed the instance.
+//! appear. A launch is reported as done only after DescribeInstances showed the instance running:
+//! a pending one can still fail, for example because its disk's key may not be used.
 
-use crate::instance::InstanceView;
+use crate::instance::{InstanceState, InstanceView};
 use domain::Timestamp;
 use jiff::SignedDuration;
 use lifecycle::PowerOff;
@@ -32,6 +33,9 @@ pub const SETTLE: SignedDuration = SignedDuration::from_mins(15);
 const TRIES: u32 = 5;
 /// How often an instance is queried before it is reported as unreadable: for about five minutes.
 const LOOKS: u32 = 13;
+/// How often a pending instance is queried, and the pause between two queries: for ten minutes.
+const PENDING_LOOKS: u32 = 120;
+const PENDING_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// The first pause; each later one is twice as long, up to [`LONGEST_PAUSE`].
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
@@ -96,7 +100,7 @@ pub enum LaunchConclusion {
     Running(String),
     /// AWS refused, for this reason. Nothing was launched.
     Refused(String),
-    /// An instance was launched, and terminated before it was read back.
+    /// An instance was launched, and terminated before it was seen running.
     Ended,
     /// The launch has no instance, and none will appear.
     Nothing,
@@ -105,14 +109,14 @@ pub enum LaunchConclusion {
 /// The result that a launcher reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LaunchOutcome {
-    /// The instance exists, as read back here.
+    /// The instance exists and is not pending any more, as read back here.
     Running(Box<InstanceView>),
     /// The instance was launched and could not be read back: its id, and the reason.
     Unread(String, String),
     /// See [`LaunchConclusion`].
     Refused(String),
-    /// See [`LaunchConclusion`].
-    Ended,
+    /// See [`LaunchConclusion`]. The instance as it was seen, unless only its launch is known.
+    Ended(Option<Box<InstanceView>>),
     /// See [`LaunchConclusion`].
     Nothing,
     /// It is not known yet whether there is an instance: the reason. The launch can be resumed.
@@ -176,6 +180,8 @@ pub struct LaunchProgress {
     sent: u32,
     /// How many queries were made since the last answer.
     looks: u32,
+    /// How many queries found the instance pending.
+    pending: u32,
     /// Whether a request was sent without a known outcome.
     doubt: bool,
     /// The action after the pause.
@@ -228,6 +234,7 @@ impl LaunchProgress {
             launch,
             sent: 0,
             looks: 0,
+            pending: 0,
             doubt,
             next: LaunchNextStep::Send,
             trouble: String::new(),
@@ -262,7 +269,9 @@ impl LaunchProgress {
             LaunchPhase::Over(LaunchConclusion::Refused(why)) => {
                 vec![LaunchEffect::Tell(LaunchOutcome::Refused(why.clone()))]
             }
-            LaunchPhase::Over(LaunchConclusion::Ended) => vec![LaunchEffect::Tell(LaunchOutcome::Ended)],
+            LaunchPhase::Over(LaunchConclusion::Ended) => {
+                vec![LaunchEffect::Tell(LaunchOutcome::Ended(None))]
+            }
             LaunchPhase::Over(LaunchConclusion::Nothing) => vec![LaunchEffect::Tell(LaunchOutcome::Nothing)],
         }
     }
@@ -298,7 +307,7 @@ impl LaunchProgress {
                 self.trouble = why;
                 self.look(LaunchNextStep::LookThenTell)
             }
-            LaunchReply::Ended => self.over(LaunchConclusion::Ended, LaunchOutcome::Ended),
+            LaunchReply::Ended => self.over(LaunchConclusion::Ended, LaunchOutcome::Ended(None)),
             LaunchReply::Refused(why) if !self.doubt => {
                 self.over(LaunchConclusion::Refused(why.clone()), LaunchOutcome::Refused(why))
             }
@@ -337,12 +346,33 @@ impl LaunchProgress {
             return vec![LaunchEffect::Tell(LaunchOutcome::Several(ids))];
         }
         match found.into_iter().next() {
-            Some(seen) if seen.state.is_over() => self.over(LaunchConclusion::Ended, LaunchOutcome::Ended),
+            Some(seen) if seen.state.is_over() => {
+                self.over(LaunchConclusion::Ended, LaunchOutcome::Ended(Some(Box::new(seen))))
+            }
+            Some(seen) if seen.state == InstanceState::Pending => self.pending(seen.id),
             Some(seen) => {
                 self.over(LaunchConclusion::Running(seen.id.clone()), LaunchOutcome::Running(Box::new(seen)))
             }
             None => self.handle_missing(now),
         }
+    }
+
+    /// Waits until the instance runs.
+    fn pending(&mut self, id: String) -> Vec<LaunchEffect> {
+        self.pending += 1;
+        if self.pending > PENDING_LOOKS {
+            let why = "it is still pending after ten minutes".to_string();
+            return vec![LaunchEffect::Tell(LaunchOutcome::Unread(id, why))];
+        }
+        self.next = LaunchNextStep::ReadBack;
+        let mut effects = Vec::new();
+        let known = LaunchPhase::Launched(id);
+        if self.launch.phase != known {
+            self.launch.phase = known;
+            effects.push(LaunchEffect::Save);
+        }
+        effects.push(LaunchEffect::Wait(PENDING_PAUSE));
+        effects
     }
 
     /// Handles a complete query that did not find the instance.

@@ -5,19 +5,23 @@
 //! plan that was shown. An instance is overdue only if that is certain: a bound that cannot be read
 //! is reported and never acted upon, and an instance stays if its protection could not be read.
 //!
+//! An instance whose tags are those of another one ([`crate::bound`]) is reported, and stays until
+//! the cap counted from its own launch.
+//!
 //! An instance is overdue at the earlier of its expiry and its cap, both at least the last start,
 //! plus the slack. Of a stopped instance only the cap counts. If `spawn:on-expiry` is missing, the
 //! mildest action and the longest grace period apply. Protection is requested only for instances
 //! that would end. A cancelled spot request comes before the end of its instance, one call ends one
 //! instance, and its state is read back.
 
+use crate::bound::{self, LaunchIndex, LifeBound, copy_end};
 use crate::instance::{InstanceView, ReapAction};
-use domain::format_span;
+use crate::owner::{is_same_role, owns};
 use domain::later;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
-use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag, PredecessorTags};
+use lifecycle::tag::{self, OnExpiryTag};
 use serde::{Deserialize, Serialize};
 
 /// The time after deadline and grace period until an instance is overdue: ten minutes until the
@@ -76,6 +80,16 @@ pub struct KeptInstance {
     pub id: String,
     /// The reason.
     pub why: KeepReason,
+    /// Since when it is overdue although it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overdue_since: Option<Timestamp>,
+}
+
+impl KeptInstance {
+    /// Whether a person must look at it: it is overdue, or that could not be judged.
+    pub fn needs_person(&self) -> bool {
+        self.overdue_since.is_some() || self.why.is_worrying()
+    }
 }
 
 /// The reason why an instance stays.
@@ -88,6 +102,8 @@ pub enum KeepReason {
     OtherAccount,
     /// It belongs to another owner.
     OtherOwner(String),
+    /// It belongs to another session of the caller's role.
+    OtherSession(String),
     /// It has no owner tag.
     OwnerUnknown,
     /// It is ending already, or has ended.
@@ -96,6 +112,11 @@ pub enum KeepReason {
     StoppedAlready,
     /// It is overdue at this instant at the earliest.
     Within(Timestamp),
+    /// It was started again without spawnd: it is overdue at this instant at the earliest.
+    Restarted(Timestamp),
+    /// Its tags are those of another instance: the reason. It stays until the cap, counted from its
+    /// own launch, is overdue at this instant.
+    Copy(String, Timestamp),
     /// It is stopped: its budget is paused, and no cap is over.
     Paused,
     /// No tag bounds its life.
@@ -117,10 +138,15 @@ impl KeepReason {
             KeepReason::NotManaged => "not launched by spawn".to_string(),
             KeepReason::OtherAccount => "of another account".to_string(),
             KeepReason::OtherOwner(owner) => format!("owned by {owner}"),
+            KeepReason::OtherSession(owner) => format!("owned by {owner}, another session of the role"),
             KeepReason::OwnerUnknown => "no tag names its owner".to_string(),
             KeepReason::Over => "ending already".to_string(),
             KeepReason::StoppedAlready => "stopped already, as agreed; its disks cost".to_string(),
             KeepReason::Within(due) => format!("not overdue before {due:.0}"),
+            KeepReason::Restarted(due) => {
+                format!("restarted without spawnd, so its time left is unknown; not overdue before {due:.0}")
+            }
+            KeepReason::Copy(why, due) => format!("a copy: {why}; not overdue before {due:.0}"),
             KeepReason::Paused => "stopped, so its running time does not count".to_string(),
             KeepReason::Unbounded => "no tag bounds its life".to_string(),
             KeepReason::Unreadable(why) => why.clone(),
@@ -128,6 +154,13 @@ impl KeepReason {
             KeepReason::ProtectionUnseen(why) => format!("its protection could not be seen: {why}"),
             KeepReason::SpotUnseen(why) => format!("its spot request could not be seen: {why}"),
         }
+    }
+
+    /// Whether an instance that was overdue is still so although it stays for this reason.
+    pub fn leaves_overdue(&self) -> bool {
+        let kept =
+            matches!(self, KeepReason::OtherOwner(_) | KeepReason::OtherSession(_) | KeepReason::Protected);
+        kept || matches!(self, KeepReason::OwnerUnknown) || self.is_worrying()
     }
 
     /// Whether a user should check it: its life is not known to be bounded.
@@ -142,19 +175,6 @@ impl KeepReason {
     }
 }
 
-/// The bound of a life, as seen from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LifeBound {
-    /// It ends at this instant, according to this tag.
-    At(Timestamp, &'static str),
-    /// The budget is paused with this much left, if that is known, and no cap is set.
-    Paused(Option<SignedDuration>),
-    /// There is a bound, and it cannot be read: the reason.
-    Unreadable(String),
-    /// No tag bounds it.
-    None,
-}
-
 impl ReapPlan {
     /// Returns region and id of the instances that belong in the plan unless they are protected,
     /// which has not been read yet.
@@ -167,10 +187,14 @@ impl ReapPlan {
 /// Returns the plan for these instances, as of `now` on AWS's clock.
 pub fn plan(seen: &[InstanceView], asks: &ReapScope, now: Timestamp) -> ReapPlan {
     let mut plan = ReapPlan { made: now, asks: asks.clone(), ends: Vec::new(), left: Vec::new() };
+    let launches = LaunchIndex::new(seen);
     for one in seen {
-        match judge_instance(one, asks, now) {
+        match judge_instance(one, &launches, asks, now) {
             Ok(end) => plan.ends.push(end),
-            Err(why) => plan.left.push(KeptInstance { region: one.region.clone(), id: one.id.clone(), why }),
+            Err((why, overdue_since)) => {
+                let (region, id) = (one.region.clone(), one.id.clone());
+                plan.left.push(KeptInstance { region, id, why, overdue_since });
+            }
         }
     }
     plan
@@ -201,36 +225,43 @@ pub fn recheck(
     (holds, dropped)
 }
 
-fn judge_instance(seen: &InstanceView, asks: &ReapScope, now: Timestamp) -> Result<ReapTarget, KeepReason> {
+/// A decision about one instance: its end, or the reason to keep it and since when it is overdue
+/// nevertheless.
+type Judgement = Result<ReapTarget, (KeepReason, Option<Timestamp>)>;
+
+fn judge_instance(
+    seen: &InstanceView,
+    launches: &LaunchIndex<'_>,
+    asks: &ReapScope,
+    now: Timestamp,
+) -> Judgement {
+    let keep = |why| (why, None);
     if seen.account != asks.account {
-        return Err(KeepReason::OtherAccount);
+        return Err(keep(KeepReason::OtherAccount));
     }
     if !seen.managed() {
-        return Err(KeepReason::NotManaged);
+        return Err(keep(KeepReason::NotManaged));
     }
     if seen.state.is_over() {
-        return Err(KeepReason::Over);
+        return Err(keep(KeepReason::Over));
     }
-    match seen.owner() {
-        None => return Err(KeepReason::OwnerUnknown),
-        Some(owner) if !asks.owners.iter().any(|own| own == owner) => {
-            return Err(KeepReason::OtherOwner(owner.to_string()));
-        }
-        Some(_) => {}
+    let judged = judge_time(seen, launches, now);
+    if let Err(why) = other_owner(seen, asks) {
+        return Err(match judged {
+            Ok((due, ..)) => (why, Some(due)),
+            Err((unjudged, since)) if unjudged.is_worrying() => (unjudged, since),
+            Err((_, since)) => (why, since),
+        });
     }
-    let said = match seen.tag(tag::ON_EXPIRY) {
-        None => OnExpiryTag::UNSAID,
-        Some(value) => {
-            OnExpiryTag::decode(value).map_err(|error| KeepReason::Unreadable(error.to_string()))?
-        }
+    let (due, bound, how) = judged?;
+    let protection = match &seen.protected {
+        Known::Is(false) => None,
+        Known::Is(true) => Some(KeepReason::Protected),
+        Known::Absent => Some(KeepReason::ProtectionUnseen("AWS did not report it".to_string())),
+        Known::Unseen(why) => Some(KeepReason::ProtectionUnseen(why.clone())),
     };
-    let (due, bound) = overdue(seen, said.grace + SLACK, now)?;
-    let how = how(seen, said.action)?;
-    match &seen.protected {
-        Known::Is(false) => {}
-        Known::Is(true) => return Err(KeepReason::Protected),
-        Known::Absent => return Err(KeepReason::ProtectionUnseen("AWS did not report it".to_string())),
-        Known::Unseen(why) => return Err(KeepReason::ProtectionUnseen(why.clone())),
+    if let Some(why) = protection {
+        return Err((why, Some(due)));
     }
     let cancel = seen.spot.as_ref().filter(|_| how == ReapAction::Terminate).map(|spot| spot.request.clone());
     Ok(ReapTarget {
@@ -241,6 +272,38 @@ fn judge_instance(seen: &InstanceView, asks: &ReapScope, now: Timestamp) -> Resu
         bound: bound.to_string(),
         cancel,
     })
+}
+
+fn other_owner(seen: &InstanceView, asks: &ReapScope) -> Result<(), KeepReason> {
+    let owner = seen.owner().ok_or(KeepReason::OwnerUnknown)?;
+    if asks.owners.iter().any(|own| owns(own, owner)) {
+        return Ok(());
+    }
+    let session = asks.owners.iter().any(|own| is_same_role(own, owner));
+    Err(if session {
+        KeepReason::OtherSession(owner.to_string())
+    } else {
+        KeepReason::OtherOwner(owner.to_string())
+    })
+}
+
+/// Returns since when an instance is overdue, by which tag, and how it is ended.
+fn judge_time(
+    seen: &InstanceView,
+    launches: &LaunchIndex<'_>,
+    now: Timestamp,
+) -> Result<(Timestamp, &'static str, ReapAction), (KeepReason, Option<Timestamp>)> {
+    let said = seen.tag(tag::ON_EXPIRY).map_or(Ok(OnExpiryTag::UNSAID), OnExpiryTag::decode);
+    let said = said.map_err(|error| (KeepReason::Unreadable(error.to_string()), None))?;
+    let slack = said.grace + SLACK;
+    let by_tags = overdue(seen, slack, now);
+    let judged = match launches.copy_reason(seen).zip(copy_end(seen)) {
+        None => by_tags.map_err(|why| (why, None)),
+        Some((_, end)) if later(end, slack) <= now => Ok((later(end, slack), tag::CAP)),
+        Some((why, end)) => Err((KeepReason::Copy(why, later(end, slack)), by_tags.ok().map(|(due, _)| due))),
+    };
+    let (due, bound) = judged?;
+    Ok((due, bound, how(seen, said.action).map_err(|why| (why, None))?))
 }
 
 /// Returns when the instance became overdue, and the tag that says so. The earliest readable bound
@@ -257,14 +320,19 @@ fn overdue(
         (_, false) => Timestamp::MIN,
     };
     let due = |bound: Timestamp| later(bound.max(begun), slack);
-    let readable = [budget(seen), cap(seen)].into_iter().filter_map(|bound| match bound {
+    let readable = [bound::budget(seen), bound::cap(seen)].into_iter().filter_map(|bound| match bound {
         LifeBound::At(at, tag) => Some((due(at), tag)),
+        LifeBound::Restarted(latest) => Some((due(latest), tag::EXPIRY)),
         _ => None,
     });
-    if let Some(over) = readable.min().filter(|(due, _)| *due <= now) {
+    let readable = readable.min();
+    if let Some(over) = readable.filter(|(due, _)| *due <= now) {
         return Ok(over);
     }
-    Err(match bound(seen) {
+    Err(match bound::bound(seen) {
+        LifeBound::Restarted(latest) => {
+            KeepReason::Restarted(readable.map_or_else(|| due(latest), |(due, _)| due))
+        }
         LifeBound::At(at, _) => KeepReason::Within(due(at)),
         LifeBound::Unreadable(why) => KeepReason::Unreadable(why),
         LifeBound::Paused(_) => KeepReason::Paused,
@@ -287,56 +355,5 @@ fn how(seen: &InstanceView, action: EndAction) -> Result<ReapAction, KeepReason>
         EndAction::Stop | EndAction::Hibernate if one_time => Ok(ReapAction::Terminate),
         EndAction::Stop | EndAction::Hibernate if seen.state.runs() => Ok(ReapAction::Stop),
         EndAction::Stop | EndAction::Hibernate => Err(KeepReason::StoppedAlready),
-    }
-}
-
-/// Returns the bound of a life by its tags: the earlier of budget and cap, or unreadable if one of
-/// them is. A budget bounds only a running instance.
-pub fn bound(seen: &InstanceView) -> LifeBound {
-    match (budget(seen), cap(seen)) {
-        (unreadable @ LifeBound::Unreadable(_), _) | (_, unreadable @ LifeBound::Unreadable(_)) => unreadable,
-        (LifeBound::At(at, tag), LifeBound::At(cap, _)) if at <= cap => LifeBound::At(at, tag),
-        (_, cap @ LifeBound::At(..)) => cap,
-        (budget, _) => budget,
-    }
-}
-
-fn cap(seen: &InstanceView) -> LifeBound {
-    match seen.tag(tag::CAP).map(tag::decode_cap) {
-        None => LifeBound::None,
-        Some(Ok(cap)) => LifeBound::At(cap, tag::CAP),
-        Some(Err(error)) => LifeBound::Unreadable(error.to_string()),
-    }
-}
-
-fn budget(seen: &InstanceView) -> LifeBound {
-    let Some(value) = seen.tag(tag::EXPIRY) else { return predecessor(seen) };
-    match ExpiryTag::decode(value).map(|expiry| expiry.intent) {
-        Err(error) => LifeBound::Unreadable(error.to_string()),
-        Ok(BudgetIntent::Paused(left)) if !seen.state.runs() => LifeBound::Paused(Some(left)),
-        // The daemon withdraws the pause within minutes. Until then, the start of the running time
-        // is not known outside.
-        Ok(BudgetIntent::Paused(left)) => {
-            let left = format_span(left);
-            LifeBound::Unreadable(format!("it runs, but tag {} has it paused with {left} left", tag::EXPIRY))
-        }
-        Ok(BudgetIntent::Running(until)) if seen.state.runs() => LifeBound::At(until, tag::EXPIRY),
-        // It was stopped without an update of the tag; only its own disk has the time left.
-        Ok(BudgetIntent::Running(_)) => LifeBound::Paused(None),
-    }
-}
-
-fn predecessor(seen: &InstanceView) -> LifeBound {
-    let [ttl, deadline, ..] = tag::PREDECESSOR;
-    let said = match PredecessorTags::read(|key| seen.tag(key).map(String::from)) {
-        Err(error) => return LifeBound::Unreadable(error.to_string()),
-        Ok(said) => said,
-    };
-    match (said.deadline, said.budget, &seen.launched) {
-        (None, None, _) => LifeBound::None,
-        _ if !seen.state.runs() => LifeBound::Paused(None),
-        (Some(at), _, _) => LifeBound::At(at, deadline),
-        (None, Some(budget), Known::Is(launched)) => LifeBound::At(later(*launched, budget), ttl),
-        (None, Some(_), _) => LifeBound::Unreadable("when it was started could not be seen".to_string()),
     }
 }

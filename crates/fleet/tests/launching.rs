@@ -68,6 +68,7 @@ fn caller() -> CallerAccount {
         account: "111122223333".to_string(),
         arn: "arn:aws:iam::111122223333:user/alice".to_string(),
         regions: vec![REGION.to_string()],
+        disabled: vec!["me-south-1".into()],
         now: Timestamp::from_second(1_800_000_000).expect("in range"),
     }
 }
@@ -188,7 +189,7 @@ impl LaunchWorld {
                 self.told_nothing = true;
             }
             LaunchOutcome::Nothing => self.told_nothing = true,
-            LaunchOutcome::Ended => assert!(all[0].state.is_over(), "{all:?}"),
+            LaunchOutcome::Ended(_) => assert!(all[0].state.is_over(), "{all:?}"),
             LaunchOutcome::Open(_) => assert!(self.disk.is_open()),
             LaunchOutcome::Several(ids) => panic!("several: {ids:?}"),
         }
@@ -396,7 +397,7 @@ fn a_settled_launch_reports_its_outcome_again() {
         assert_eq!(format!("{effects:?}"), expected);
     };
     check(LaunchConclusion::Refused("no".to_string()), "[Tell(Refused(\"no\"))]", false);
-    check(LaunchConclusion::Ended, "[Tell(Ended)]", false);
+    check(LaunchConclusion::Ended, "[Tell(Ended(None))]", false);
     check(LaunchConclusion::Nothing, "[Tell(Nothing)]", false);
     check(LaunchConclusion::Running("i-1".to_string()), "[Look]", false);
     let world = LaunchWorld::new();
@@ -411,12 +412,13 @@ fn a_terminated_instance_is_not_reported_as_running() {
     assert_eq!(world.launched().len(), 1);
     world.act(&LaunchAct::Terminate);
     world.act(&LaunchAct::Pass(300));
-    assert_eq!(world.launcher(&[], 0, None), Some(LaunchOutcome::Ended));
+    let outcome = world.launcher(&[], 0, None);
+    assert!(matches!(&outcome, Some(LaunchOutcome::Ended(Some(seen))) if seen.id == "i-memory0000"));
     // The same while the instance is still invisible, and only its token shows that it ended.
     let mut world = LaunchWorld::new();
     world.act(&LaunchAct::Launcher { faults: vec![LaunchFault::ReplyLost], blind: 0, killed_at: Some(3) });
     world.act(&LaunchAct::Terminate);
-    assert_eq!(world.launcher(&[], 0, None), Some(LaunchOutcome::Ended));
+    assert_eq!(world.launcher(&[], 0, None), Some(LaunchOutcome::Ended(None)));
 }
 
 #[test]

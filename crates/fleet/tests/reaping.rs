@@ -6,8 +6,9 @@
 mod seeds;
 
 use domain::{Known, Timestamp};
+use fleet::bound::{LifeBound, bound};
 use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
-use fleet::reap::{KeepReason, LifeBound, ReapPlan, ReapScope, bound, plan, recheck};
+use fleet::reap::{KeepReason, ReapPlan, ReapScope, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
@@ -166,6 +167,10 @@ impl InstanceTruth {
             state: self.state,
             tags,
             launched: self.launched.map_or(Known::Unseen("no".to_string()), |then| Known::Is(at(then))),
+            created: Known::Unseen("no".to_string()),
+            stopped: None,
+            reason: None,
+            disks: Vec::new(),
             protected: self.protected.map_or(Known::Unseen("denied".to_string()), Known::Is),
             spot: persistent
                 .map(|persistent| InstanceSpotRequest { request: format!("sir-{index}"), persistent }),

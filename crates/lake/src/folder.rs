@@ -1,97 +1,14 @@
 //! The lake's folder: file names, and the list of its files.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use catalog::ports::{AskError, StoreError};
 use catalog::{FORMAT, Manifest};
 use sha2::{Digest, Sha256};
 
-/// The reason why a lake cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LakeError {
-    /// Written by a newer version.
-    #[error("the lake at {path} has format {found}, and this version knows up to {FORMAT}")]
-    Newer {
-        /// The lake.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-    },
-    /// The folder is not a lake, or rows do not fit: one sentence.
-    #[error("{0}")]
-    Unusable(String),
-    /// A file from outside has unexpected content: one sentence.
-    #[error("{0}")]
-    BadFile(String),
-    /// The list of the lake's files is damaged.
-    #[error("the lake at {lake} is damaged: {reason}")]
-    DamagedLake {
-        /// The lake.
-        lake: PathBuf,
-        /// A lowercase fragment.
-        reason: String,
-    },
-    /// A file of the lake differs from the manifest's description.
-    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
-    DamagedFile {
-        /// The lake.
-        lake: PathBuf,
-        /// The file's path in the lake.
-        file: String,
-        /// A lowercase fragment.
-        reason: String,
-    },
-    /// Another process holds the writer's lock.
-    #[error("{path} is being written by {by}")]
-    Locked {
-        /// The lake.
-        path: PathBuf,
-        /// The other process, its machine and its command, as far as they are known.
-        by: String,
-    },
-    /// The file system returned an error.
-    #[error("{path}: {reason}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The error's text.
-        reason: String,
-    },
-}
-
-impl LakeError {
-    /// Wraps the file system's error for a path.
-    pub fn io(path: &Path, error: io::Error) -> LakeError {
-        LakeError::Io { path: path.to_path_buf(), reason: error.to_string() }
-    }
-}
-
-impl From<LakeError> for AskError {
-    fn from(error: LakeError) -> AskError {
-        match error {
-            LakeError::Newer { path, found } => AskError::Newer { path, found, known: FORMAT },
-            LakeError::DamagedLake { lake, reason } => AskError::DamagedLake { lake, reason },
-            LakeError::DamagedFile { lake, file, reason } => AskError::DamagedFile { lake, file, reason },
-            other => AskError::Lake(other.to_string()),
-        }
-    }
-}
-
-impl From<LakeError> for StoreError {
-    fn from(error: LakeError) -> StoreError {
-        match error {
-            LakeError::Newer { path, found } => StoreError::Newer { path, found, known: FORMAT },
-            LakeError::Locked { path, by } => StoreError::Locked { path, by },
-            LakeError::Unusable(text) => StoreError::Foreign(text),
-            LakeError::BadFile(text) => StoreError::BadFile(text),
-            LakeError::DamagedLake { lake, reason } => StoreError::DamagedLake { lake, reason },
-            LakeError::DamagedFile { lake, file, reason } => StoreError::DamagedFile { lake, file, reason },
-            other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
-        }
-    }
-}
+use crate::error::LakeError;
+use crate::verify;
 
 /// The lock file of the writer.
 pub const LOCK: &str = "writer.lock";
@@ -136,6 +53,10 @@ fn no_current(root: &Path) -> Result<Option<u64>, LakeError> {
     names.sort();
     // A first run makes the lock first. Without it, `lake` may be a folder of another program.
     let begun = names.iter().any(|name| name == LOCK);
+    // The first commit alone makes a manifest before there is a CURRENT.
+    if begun && manifest_numbers(root).last().is_some_and(|newest| *newest > 1) {
+        return Err(damaged(root, "its CURRENT is missing"));
+    }
     match names.iter().find(|name| !begun || !is_ours(name)) {
         None => Ok(None),
         Some(name) => {
@@ -149,8 +70,26 @@ fn is_ours(name: &str) -> bool {
     [LOCK, "manifest", "lake", "warehouse"].contains(&name) || name.starts_with(".CURRENT.")
 }
 
-fn damaged(root: &Path, reason: &str) -> LakeError {
-    LakeError::DamagedLake { lake: root.to_path_buf(), reason: reason.into() }
+/// Returns the error of a lake whose list of files cannot be used.
+pub(crate) fn damaged(root: &Path, reason: &str) -> LakeError {
+    let intact = || {
+        manifest_numbers(root).into_iter().rev().find(|number| {
+            let opened = durable::open_regular(&manifest_path(root, *number));
+            let manifest = opened.map_err(|e| e.to_string()).and_then(|file| parse(file, *number));
+            manifest.is_ok_and(|manifest| verify::check_sizes(root, &manifest.files).is_ok())
+        })
+    };
+    LakeError::DamagedLake { lake: root.to_path_buf(), reason: reason.into(), intact: intact() }
+}
+
+/// Returns the numbers of the manifests in the folder, smallest first.
+fn manifest_numbers(root: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(root.join("manifest")).into_iter().flatten().flatten();
+    let number = |name: &str| name.strip_suffix(".json")?.parse().ok();
+    let mut numbers: Vec<u64> =
+        entries.filter_map(|entry| number(&entry.file_name().to_string_lossy())).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// Opens the file of a manifest. None when it does not exist.
@@ -167,20 +106,31 @@ pub fn open_manifest(root: &Path, number: u64) -> Result<Option<File>, LakeError
 ///
 /// Errors: a newer version wrote it, or it is damaged; see [`Manifest::check`].
 pub fn read_manifest(root: &Path, number: u64, file: &mut File) -> Result<Manifest, LakeError> {
-    #[derive(serde::Deserialize)]
-    struct ManifestHeader {
-        format: u32,
-    }
-    let unreadable = |error: &dyn std::fmt::Display| {
-        damaged(root, &format!("its manifest {number} cannot be read ({error})"))
-    };
-    let text = durable::read_bounded(file, LONGEST_MANIFEST).map_err(|e| unreadable(&e))?;
-    let head: ManifestHeader = serde_json::from_slice(&text).map_err(|e| unreadable(&e))?;
+    let text = durable::read_bounded(file, LONGEST_MANIFEST);
+    let unreadable = |error: &str| damaged(root, &format!("its manifest {number} cannot be read ({error})"));
+    let text = text.map_err(|e| unreadable(&e.to_string()))?;
+    let head: ManifestHeader = serde_json::from_slice(&text).map_err(|e| unreadable(&e.to_string()))?;
     if head.format > FORMAT {
         return Err(LakeError::Newer { path: root.to_path_buf(), found: head.format });
     }
+    parse(&text[..], number).map_err(|reason| damaged(root, &reason))
+}
+
+#[derive(serde::Deserialize)]
+struct ManifestHeader {
+    format: u32,
+}
+
+/// Reads and checks manifest `number`. The error is a lowercase fragment.
+fn parse(file: impl Read, number: u64) -> Result<Manifest, String> {
+    let unreadable =
+        |error: &dyn std::fmt::Display| format!("its manifest {number} cannot be read ({error})");
+    let text = durable::read_bounded(file, LONGEST_MANIFEST).map_err(|e| unreadable(&e))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| unreadable(&e))?;
-    manifest.check(number).map_err(|reason| damaged(root, &reason))?;
+    if manifest.format > FORMAT {
+        return Err(format!("its manifest {number} has a newer format"));
+    }
+    manifest.check(number)?;
     Ok(manifest)
 }
 

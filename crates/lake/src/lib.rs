@@ -25,14 +25,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
 
+mod error;
 mod folder;
 mod pin;
 mod seed;
 mod verify;
 
-pub use folder::{
-    LOCK, LakeError, current, current_path, digest, manifest_path, open_manifest, read_manifest, sha256,
-};
+pub use error::LakeError;
+pub use folder::{LOCK, current, current_path, digest, manifest_path, open_manifest, read_manifest, sha256};
 pub use pin::PinnedManifest;
 pub use seed::{EmbeddedFile, open_seed, unpack_seed_again};
-pub use verify::{DIFFERS, damaged_files, verify_files};
+pub use verify::{DIFFERS, check_sizes, damaged_files, verify_files};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use catalog::Manifest;
 use rustix::fs::{FlockOperation, flock};
 
-use crate::folder::{self, LakeError};
+use crate::error::LakeError;
+use crate::folder;
 use crate::verify;
 
 /// One state of a lake under a shared lock. No file of it is removed while this value lives.
@@ -26,7 +27,7 @@ impl PinnedManifest {
     /// Errors: the lake is newer than this version, damaged or foreign, or cannot be read.
     pub fn newest(root: &Path) -> Result<Option<PinnedManifest>, LakeError> {
         let Some(pinned) = PinnedManifest::newest_with_damage(root)? else { return Ok(None) };
-        verify::check_sizes(root, &pinned.manifest)?;
+        verify::check_sizes(root, &pinned.manifest.files)?;
         Ok(Some(pinned))
     }
 
@@ -43,7 +44,7 @@ impl PinnedManifest {
             // The manifest was pruned between reading CURRENT and locking it: CURRENT has moved on.
             if folder::current(root)? == Some(number) {
                 let reason = format!("manifest {number} is missing");
-                return Err(LakeError::DamagedLake { lake: root.to_path_buf(), reason });
+                return Err(folder::damaged(root, &reason));
             }
         }
     }

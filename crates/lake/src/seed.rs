@@ -7,7 +7,8 @@ use catalog::Manifest;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::PinnedManifest;
-use crate::folder::{self, LakeError};
+use crate::error::LakeError;
+use crate::folder;
 use durable::{PRIVATE, TemporaryFolder};
 
 /// A file compiled into the program: its path in the seed, and its bytes.

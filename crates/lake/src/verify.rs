@@ -7,17 +7,19 @@ use std::path::{Path, PathBuf};
 use catalog::{DataFile, Manifest};
 use durable::DigestLedger;
 
-use crate::folder::LakeError;
+use crate::error::LakeError;
 
 fn damaged(root: &Path, file: &DataFile, reason: String) -> LakeError {
     LakeError::DamagedFile { lake: root.to_path_buf(), file: file.path.clone(), reason }
 }
 
-/// Checks that every listed file is a file inside the lake and has the size that the manifest lists.
-/// Reads no file.
-pub(crate) fn check_sizes(root: &Path, manifest: &Manifest) -> Result<(), LakeError> {
+/// Checks that each file is inside the lake and has the size that the manifest lists. Reads no
+/// file.
+///
+/// Errors: [`LakeError::DamagedFile`] names the first other one.
+pub fn check_sizes<'a>(root: &Path, files: impl IntoIterator<Item = &'a DataFile>) -> Result<(), LakeError> {
     let mut folders = HashMap::new();
-    manifest.files.iter().try_for_each(|file| {
+    files.into_iter().try_for_each(|file| {
         check_size(root, file, &mut folders).map_err(|reason| damaged(root, file, reason))
     })
 }
@@ -123,7 +125,7 @@ mod tests {
             let root = folder.path().join("root");
             let manifest = lake(&root);
             change(&root, &root.join(&manifest.files[0].path));
-            let found = [check_sizes(&root, &manifest), verify_files(&root, &manifest.files)];
+            let found = [check_sizes(&root, &manifest.files), verify_files(&root, &manifest.files)];
             for (found, expected) in found.into_iter().zip([size, digest]) {
                 let found = found.err().map(|error| error.to_string()).unwrap_or_default();
                 assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{found}");
@@ -172,6 +174,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let manifest = lake(&folder.path().join("real"));
         symlink(folder.path().join("real"), folder.path().join("link")).unwrap();
-        check_sizes(&folder.path().join("link"), &manifest).unwrap();
+        check_sizes(&folder.path().join("link"), &manifest.files).unwrap();
     }
 }

@@ -1,7 +1,8 @@
 //! Bundles: the public part of a lake as one signed file, for machines without a network.
 //!
 //! A bundle is a tar archive: a list of its files with their digests, the list's signature, then
-//! the files. It contains no account data and no acceptances of quarantined prices.
+//! the files. It contains no private dataset and no acceptances of quarantined prices; `public_files`
+//! removes private text from the rest.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ use crate::LakeWriter;
 use crate::bundle_check::{check_place, read_checked};
 use crate::files;
 use crate::log::{FOLDED, RunLog};
+use crate::public_files::{PublicFile, is_public, public_files};
 use crate::run::LakeRun;
 use crate::writer::{WrittenFile, parquet_of};
 use lake::LakeError;
@@ -47,10 +49,6 @@ struct BundleList {
 /// The dataset of the log of runs.
 const LOG: &str = "collection_run";
 
-pub(crate) fn is_public(name: &str) -> bool {
-    !matches!(name, LOG | "acceptance") && dataset(name).is_some_and(|dataset| !dataset.is_private())
-}
-
 fn bad(path: &Path, why: impl std::fmt::Display) -> LakeError {
     LakeError::BadFile(format!("{}: {why}", path.display()))
 }
@@ -65,8 +63,8 @@ pub(crate) fn pack(
     dry_run: bool,
 ) -> Result<Option<BundleReport>, LakeError> {
     let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(None) };
-    let mut files: Vec<DataFile> =
-        pinned.manifest.files.iter().filter(|file| is_public(&file.dataset)).cloned().collect();
+    let public = public_files(root, &pinned.manifest, to)?;
+    let mut files: Vec<DataFile> = public.files.iter().map(|file| file.listed.clone()).collect();
     let mut bundled = BundleReport {
         files: files.len() as u64,
         rows: files.iter().map(|file| file.rows).sum(),
@@ -77,8 +75,7 @@ pub(crate) fn pack(
     if dry_run || files.is_empty() {
         return Ok(Some(bundled));
     }
-    lake::verify_files(root, &files)?;
-    let log = RunLog::read(root, &pinned.manifest)?.only(|row| is_public(&row.dataset))?;
+    let log = RunLog::read(root, &pinned.manifest)?.only(|row| is_public(&row.dataset))?.public()?;
     let (log, file) = log_file(log)?;
     files.push(file);
     let list =
@@ -90,15 +87,12 @@ pub(crate) fn pack(
         let mut archive = tar::Builder::new(out);
         append(&mut archive, LIST, text.len() as u64, &mut &text[..]).map_err(failed)?;
         append(&mut archive, SEAL, sealed.len() as u64, &mut sealed.as_bytes()).map_err(failed)?;
-        for file in &list.files {
-            if file.dataset == LOG {
-                append(&mut archive, &file.path, file.bytes, &mut &log[..]).map_err(failed)?;
-                continue;
-            }
-            let path = root.join(&file.path);
-            let mut opened = File::open(&path).map_err(|e| LakeError::io(&path, e))?;
-            append(&mut archive, &file.path, file.bytes, &mut opened).map_err(failed)?;
+        for PublicFile { listed, path } in &public.files {
+            let mut opened = File::open(path).map_err(|e| LakeError::io(path, e))?;
+            append(&mut archive, &listed.path, listed.bytes, &mut opened).map_err(failed)?;
         }
+        let of_log = list.files.last().expect("the log was added");
+        append(&mut archive, &of_log.path, of_log.bytes, &mut &log[..]).map_err(failed)?;
         archive.finish().map_err(failed)
     })?;
     // Read back: a damaged lake file or a full disk must be found here, not on the target machine.
@@ -155,8 +149,9 @@ pub(crate) fn unpack(
     };
     if dry_run {
         let scratch = files::scratch_folder("bundle")?;
-        opened.each_into(scratch.as_ref(), |file, path| {
-            read_checked(path, file, known_dataset(file), &mut |_| Ok(()))
+        opened.each_into(scratch.as_ref(), |file, path| match known_dataset(file) {
+            dataset if dataset.name == LOG => opened.read_log(file, path).map(|_| ()),
+            dataset => read_checked(from, path, file, dataset, &mut |_| Ok(())),
         })?;
         return Ok(bundled);
     }
@@ -193,47 +188,42 @@ fn adopt(
     let from = &opened.path;
     let known = known(root, before)?;
     let scratch = files::incoming_folder(root, "bundle")?;
-    let mut adopted: Vec<DataFile> = Vec::new();
     opened.each_into(scratch.as_ref(), |file, path| {
         let dataset = known_dataset(file);
-        if dataset.kind == DatasetKind::Changes {
-            return read_checked(path, file, dataset, &mut |frame| {
-                run.add_frame(dataset, frame).map_err(|e| bad(from, e))
-            });
-        }
-        let mut frames = Vec::new();
-        read_checked(path, file, dataset, &mut |frame| {
-            if dataset.name == LOG {
-                frames.push(frame);
-            }
-            Ok(())
-        })?;
         if dataset.name == LOG {
-            let log = RunLog::of_frames(frames)?;
-            let logged: HashSet<&str> = log.rows.iter().map(|row| row.run_id.as_str()).collect();
-            if let Some(orphan) = adopted.iter().find(|file| !logged.contains(file.run())) {
-                return Err(bad(from, format!("{} is of a run that is not in its log", orphan.path)));
-            }
+            let log = opened.read_log(file, path)?;
             let log = log.only(|row| is_public(&row.dataset) && !known.contains(&row.run_id))?;
             if !log.rows.is_empty() {
                 let name = format!("{}{run_id}", FOLDED.trim_start_matches('/'));
                 run.adopt_log(log, &name)?;
             }
-        } else if !known.contains(file.run()) {
+            return Ok(());
+        }
+        if dataset.kind == DatasetKind::Changes {
+            return read_checked(from, path, file, dataset, &mut |frame| {
+                run.add_frame(dataset, frame).map_err(|e| bad(from, e))
+            });
+        }
+        read_checked(from, path, file, dataset, &mut |_| Ok(()))?;
+        if !known.contains(file.run()) {
             if before.files.iter().any(|visible| visible.path == file.path) {
                 return Err(bad(from, format!("{} has the name of a file in the lake", file.path)));
             }
-            let target = root.join(&file.path);
-            let folder = target.parent().expect("a file of the lake stands in a folder");
-            files::make_folder(folder)?;
-            fs::rename(path, &target).map_err(|e| LakeError::io(&target, e))?;
-            files::sync_folder(folder)?;
-            adopted.push(file.clone());
+            move_into(root, file, path)?;
             run.adopt(WrittenFile(file.clone()));
         }
         Ok(())
     })?;
     Ok(run)
+}
+
+/// Moves a checked file to its place in the lake.
+fn move_into(root: &Path, file: &DataFile, from: &Path) -> Result<(), LakeError> {
+    let target = root.join(&file.path);
+    let folder = target.parent().expect("a file of the lake stands in a folder");
+    files::make_folder(folder)?;
+    fs::rename(from, &target).map_err(|e| LakeError::io(&target, e))?;
+    files::sync_folder(folder)
 }
 
 /// Returns the dataset of a file whose place was checked.
@@ -273,6 +263,25 @@ impl VerifiedBundle {
             serde_json::from_slice(&text).map_err(|e| bad(path, format!("its list: {e}")))?;
         check_list(&list, archive.into_inner().get_ref()).map_err(|why| bad(path, why))?;
         Ok(VerifiedBundle { path: path.to_path_buf(), list, text })
+    }
+
+    /// Reads the log from its file at `path`, and checks that it names the run of every file. The
+    /// rows of another run would never be visible.
+    fn read_log(&self, file: &DataFile, path: &Path) -> Result<RunLog, LakeError> {
+        let mut frames = Vec::new();
+        read_checked(&self.path, path, file, known_dataset(file), &mut |frame| {
+            frames.push(frame);
+            Ok(())
+        })?;
+        let log = RunLog::of_frames(frames)?;
+        let logged: HashSet<&str> = log.rows.iter().map(|row| row.run_id.as_str()).collect();
+        let is_lost = |file: &&DataFile| {
+            known_dataset(file).kind == DatasetKind::Snapshot && !logged.contains(file.run())
+        };
+        match self.list.files.iter().find(is_lost) {
+            None => Ok(log),
+            Some(lost) => Err(bad(&self.path, format!("{} is of a run that is not in its log", lost.path))),
+        }
     }
 
     /// Reads the files in order and checks that each one matches the list.

@@ -5,9 +5,9 @@ use std::path::Path;
 use catalog::{DataFile, Dataset, DatasetKind, dataset};
 use polars::prelude::{DataFrame, DataType};
 
-use crate::bundle::is_public;
 use crate::columns;
 use crate::price_file::PriceFile;
+use crate::public_files::is_public;
 use lake::LakeError;
 
 /// The largest row group, uncompressed, in bytes. Those of a lake have at most a few hundred MiB.
@@ -26,20 +26,21 @@ pub(crate) fn check_place(file: &DataFile) -> Result<(), String> {
     file.check_path()
 }
 
-/// Reads a whole Parquet file row group by row group, and gives each to `take` after it was checked.
+/// Reads a whole Parquet file row group by row group. `take` gets each group after it was checked.
 ///
 /// The file must have the columns and types of its dataset; a column that the layout got later may
 /// be missing. It must have the rows that the list names. Rows of a snapshot must be of the file's
 /// run.
 ///
-/// Errors: a lowercase fragment about the file, or the error of `take`.
+/// Errors: the file does not fit its entry of the list; or the error of `take`.
 pub(crate) fn read_checked(
+    bundle: &Path,
     path: &Path,
     listed: &DataFile,
     dataset: &Dataset,
     take: &mut dyn FnMut(DataFrame) -> Result<(), LakeError>,
 ) -> Result<(), LakeError> {
-    let bad = |why: String| LakeError::BadFile(format!("{} in it {why}", listed.path));
+    let bad = |why: String| LakeError::BadFile(format!("{}: {} {why}", bundle.display(), listed.path));
     let damaged = |_| bad("is damaged: it cannot be read as Parquet".into());
     let file = PriceFile::open(path).map_err(damaged)?;
     let rows: usize = (0..file.groups()).map(|group| file.rows(group)).sum();

@@ -172,6 +172,153 @@ fn refuses_changed_or_truncated_bundles_and_leaves_nothing() {
     check(&changed, "it is not sealed");
 }
 
+/// Rewrites a bundle: `change` gets its list and the bytes of each listed file.
+fn rewrite(bundle: &Path, change: &dyn Fn(&mut BundleList, &mut Vec<Vec<u8>>)) {
+    let opened = VerifiedBundle::open(bundle, &good).unwrap();
+    let mut files = Vec::new();
+    opened
+        .each(|_, entry| {
+            files.push(Vec::new());
+            entry.read_to_end(files.last_mut().unwrap()).map(|_| ())
+        })
+        .unwrap();
+    let mut list = opened.list;
+    change(&mut list, &mut files);
+    let mut archive = tar::Builder::new(File::create(bundle).unwrap());
+    let text = serde_json::to_vec(&list).unwrap();
+    append(&mut archive, LIST, text.len() as u64, &mut &text[..]).unwrap();
+    append(&mut archive, SEAL, 6, &mut &b"sealed"[..]).unwrap();
+    for (file, bytes) in list.files.iter().zip(&files) {
+        append(&mut archive, &file.path, bytes.len() as u64, &mut &bytes[..]).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+/// Gives the first file of a list other bytes, with their size and digest.
+fn replace_first(list: &mut BundleList, files: &mut [Vec<u8>], bytes: Vec<u8>) {
+    list.files[0].bytes = bytes.len() as u64;
+    list.files[0].sha256 = lake::sha256(&bytes);
+    files[0] = bytes;
+}
+
+/// Returns a Parquet file of one row, in which the text columns have these values.
+fn parquet(columns: &[(&str, &str)]) -> Vec<u8> {
+    let fields =
+        columns.iter().map(|(name, _)| catalog::Field::new(*name, catalog::ValueType::Text)).collect();
+    let rows = vec![columns.iter().map(|(_, text)| (*text).into()).collect()];
+    crate::parquet_bytes(&catalog::Page { fields, rows }).unwrap()
+}
+
+#[test]
+fn refuses_broken_files_of_a_trusted_signer_and_leaves_the_lake_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = lake(&folder.path().join("first"));
+    type Change<'a> = &'a dyn Fn(&mut BundleList, &mut Vec<Vec<u8>>);
+    let check = |change: Change<'_>, why: &str| {
+        let (bundle, root) = (folder.path().join("bundle"), folder.path().join("second"));
+        let _ = fs::remove_dir_all(&root);
+        pack(&first, &bundle);
+        rewrite(&bundle, change);
+        let second = LakeStore::new(root.clone(), "0");
+        run(&second, "own", "spot_price", "us-east-1", 2, vec![spot(2)]);
+        let before = contents(&second);
+        for dry_run in [true, false] {
+            let refused = second.unpack(&bundle, &good, at(10), dry_run).expect_err(why).to_string();
+            assert!(refused.contains(why), "{refused}");
+        }
+        assert_eq!(contents(&second), before);
+        assert!(
+            !root.join("lake/offering").exists()
+                || fs::read_dir(root.join("lake/offering/v=1")).unwrap().count() == 0
+        );
+    };
+    let key = [("instance_type", "m7i.large"), ("region", "us-east-1"), ("az_id", "use1-az1")];
+    let with = |more: &[(&'static str, &'static str)]| parquet(&[&key[..], more].concat());
+    check(
+        &|list, files| replace_first(list, files, b"PAR1 no Parquet PAR1".to_vec()),
+        "cannot be read as Parquet",
+    );
+    check(&|list, files| replace_first(list, files, with(&[])), "has no column run_id");
+    check(
+        &|list, files| replace_first(list, files, parquet(&[key[0], key[1], ("run_id", "offers-1")])),
+        "has no column az_id",
+    );
+    check(
+        &|list, files| replace_first(list, files, with(&[("run_id", "offers-9")])),
+        "has rows of another run",
+    );
+    let other_type = |files: &mut Vec<Vec<u8>>| {
+        let fields = ["instance_type", "region", "az_id", "run_id"]
+            .map(|name| catalog::Field::new(name, catalog::ValueType::Int));
+        let rows = vec![vec![Value::Int(1); 4]];
+        let bytes = crate::parquet_bytes(&catalog::Page { fields: fields.to_vec(), rows }).unwrap();
+        files.push(bytes);
+        files.pop().unwrap()
+    };
+    check(
+        &|list, files| {
+            let bytes = other_type(files);
+            replace_first(list, files, bytes)
+        },
+        "has a column instance_type of type i64 instead of",
+    );
+    check(&|list, _| list.files[0].rows += 1, "rows instead of");
+    check(&|list, _| list.files[0].rows = u64::MAX, "an absurd size");
+    check(&|list, _| list.files[0].bytes = 1 << 50, "cut short");
+    check(
+        &|list, files| {
+            list.files.insert(0, list.files[0].clone());
+            files.insert(0, files[0].clone());
+        },
+        "twice",
+    );
+    let cut_pages = |list: &mut BundleList, files: &mut Vec<Vec<u8>>| {
+        let mut bytes = files[0].clone();
+        let half = bytes.len() / 3;
+        bytes[4..half].fill(0xff);
+        replace_first(list, files, bytes);
+    };
+    check(&cut_pages, "is damaged");
+    // A file without an entry in the log would never be shown, and be adopted again and again.
+    check(
+        &|list, files| {
+            list.files[0].path = "lake/offering/v=1/unknown.parquet".into();
+            replace_first(list, files, with(&[("run_id", "unknown")]));
+            list.files[0].rows = 1;
+        },
+        "is of a run that is not in its log",
+    );
+}
+
+#[test]
+fn an_entry_that_claims_another_size_or_kind_is_refused_before_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, bundle) = (lake(&folder.path().join("lake")), folder.path().join("bundle"));
+    pack(&store, &bundle);
+    let bytes = fs::read(&bundle).unwrap();
+    let list = VerifiedBundle::open(&bundle, &good).unwrap().list;
+    let name = list.files[0].path.as_bytes();
+    let header = bytes.windows(name.len()).rposition(|window| window == name).unwrap();
+    let check = |kind: u8, size: &[u8; 12]| {
+        let mut changed = bytes.clone();
+        changed[header + 156] = kind;
+        changed[header + 124..header + 136].copy_from_slice(size);
+        changed[header + 148..header + 156].fill(b' ');
+        let sum: u32 = changed[header..header + 512].iter().map(|byte| u32::from(*byte)).sum();
+        changed[header + 148..header + 156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        fs::write(&bundle, changed).unwrap();
+        let target = LakeStore::new(folder.path().join("target"), "0");
+        let refused = unpack(&target, &bundle).unwrap_err();
+        assert!(refused.contains("does not match the list"), "{refused}");
+    };
+    let size: [u8; 12] = bytes[header + 124..header + 136].try_into().unwrap();
+    // A sparse file, a link, a folder, a name of the next entry, a larger file.
+    for kind in *b"S25L" {
+        check(kind, &size);
+    }
+    check(b'0', b"77777777777\0");
+}
+
 #[test]
 fn accepts_only_paths_that_a_lake_would_use() {
     let check = |dataset: &str, version: u32, path: &str, good: bool| {

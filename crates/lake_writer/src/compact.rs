@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use catalog::ports::{DatasetResize, DatasetSize, MaintenanceReport};
-use catalog::{DataFile, Dataset, DatasetKind, Manifest, dataset};
+use catalog::{DataFile, Dataset, DatasetKind, Manifest};
 use domain::{InstanceType, Timestamp};
 use polars::prelude::{DataFrame, PolarsError};
 
@@ -20,7 +20,6 @@ use crate::prices::SpotPriceSet;
 use crate::writer::{ROW_GROUP, WrittenFile};
 use crate::{LakeWriter, cleanup};
 use lake::LakeError;
-use lake::PinnedManifest;
 
 /// The largest number of rows in memory of all files together while they are merged. A row of a
 /// frame takes about 130 bytes.
@@ -36,17 +35,7 @@ pub(crate) fn compact(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<MaintenanceReport, LakeError> {
-    if dry_run {
-        let manifest = PinnedManifest::newest(root)?.map(|pinned| pinned.manifest);
-        return Ok(manifest.map_or_else(no_changes, |manifest| {
-            report_dry_run(&manifest, &compactable_datasets(&manifest))
-        }));
-    }
-    // `LakeWriter::open` would make a lake where there is none.
-    if PinnedManifest::newest(root)?.is_none() {
-        return Ok(no_changes());
-    }
-    let mut writer = LakeWriter::open(root)?;
+    let Some(mut writer) = LakeWriter::maintain(root, dry_run)? else { return Ok(no_changes()) };
     let before = writer.manifest().clone();
     let mut replaced = Vec::new();
     let mut written = Vec::new();
@@ -83,18 +72,6 @@ pub(crate) fn compacted_name(manifest: &Manifest) -> String {
     format!("{}{}", FOLDED.trim_start_matches('/'), manifest.number + 1)
 }
 
-/// Returns the datasets that compaction would change.
-fn compactable_datasets(manifest: &Manifest) -> HashSet<String> {
-    let loose = |file: &&DataFile| file.family().is_none() && !file.path.contains(FOLDED);
-    let mut names: HashSet<String> =
-        manifest.files.iter().filter(loose).map(|file| file.dataset.clone()).collect();
-    names.retain(|name| match dataset(name).map(|dataset| dataset.kind) {
-        Some(DatasetKind::Changes) => true,
-        _ => name == "collection_run" && log_files(manifest).len() > 1,
-    });
-    names
-}
-
 pub(crate) fn no_changes() -> MaintenanceReport {
     MaintenanceReport { datasets: Vec::new(), manifest: None, pinned: 0 }
 }
@@ -115,26 +92,20 @@ pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, DatasetSize> {
 pub(crate) fn compare_sizes(before: &Manifest, after: &Manifest, manifest: Option<u64>) -> MaintenanceReport {
     let after = sizes(after);
     let resized = |(dataset, before): (String, DatasetSize)| {
-        let after = Some(after.get(&dataset).copied().unwrap_or_default());
+        let after = after.get(&dataset).copied().unwrap_or_default();
         DatasetResize { dataset, before, after }
     };
     MaintenanceReport { datasets: sizes(before).into_iter().map(resized).collect(), manifest, pinned: 0 }
 }
 
-/// Reports the commit that the writer just made.
+/// Reports the commit that the writer just made, or would make.
 pub(crate) fn report_commit(before: &Manifest, writer: &LakeWriter) -> Result<MaintenanceReport, LakeError> {
     let after = writer.manifest();
+    if writer.is_dry_run() {
+        return Ok(compare_sizes(before, after, None));
+    }
     let pinned = cleanup::older(writer.root(), after)?;
     Ok(MaintenanceReport { pinned, ..compare_sizes(before, after, Some(after.number)) })
-}
-
-/// Reports a dry run. The sizes of the changed datasets are unknown without doing the work.
-pub(crate) fn report_dry_run(manifest: &Manifest, changed: &HashSet<String>) -> MaintenanceReport {
-    let mut tidied = compare_sizes(manifest, manifest, None);
-    for resized in tidied.datasets.iter_mut().filter(|resized| changed.contains(&resized.dataset)) {
-        resized.after = None;
-    }
-    tidied
 }
 
 /// New files, and the files that they replace.

@@ -3,6 +3,9 @@
 use catalog::ports::{RetentionRule, ScopeOutcome, ScopeReport, Store};
 use catalog::{ColumnValues, RowBatch, TextColumn};
 
+use catalog::dataset;
+use lake::PinnedManifest;
+
 use super::*;
 use crate::LakeStore;
 

@@ -22,14 +22,15 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LakeError> {
     durable::write_atomic(path, bytes, PRIVATE).map_err(|e| LakeError::io(path, e))
 }
 
-/// Writes a file atomically from a writer of its format. Returns its length and its SHA-256 in
+/// Writes a file atomically from a writer of its format, readable by the owner alone unless it
+/// replaces a file of another mode. Returns its length and its SHA-256 in
 /// hexadecimal digits.
 pub(crate) fn write_through(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
 ) -> Result<(u64, String), LakeError> {
     let failed = |e| LakeError::io(path, e);
-    let file = TemporaryFile::create(path, PRIVATE).map_err(failed)?;
+    let file = TemporaryFile::replacing(path, PRIVATE).map_err(failed)?;
     let mut out = DigestWriter::new(BufWriter::new(file));
     if let Err(error) = write(&mut out) {
         // A full disk is reported by the file system; a format's writer hides it behind a message
@@ -39,6 +40,16 @@ pub(crate) fn write_through(
     let (out, digest) = out.finish();
     let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.commit().map_err(failed)?;
+    Ok((digest.bytes, domain::hex(digest.sha256)))
+}
+
+/// Returns the length and the digest of the bytes that a format's writer would write.
+pub(crate) fn count_bytes(
+    write: impl FnOnce(&mut dyn Write) -> Result<(), LakeError>,
+) -> Result<(u64, String), LakeError> {
+    let mut out = DigestWriter::new(std::io::sink());
+    write(&mut out)?;
+    let (_, digest) = out.finish();
     Ok((digest.bytes, domain::hex(digest.sha256)))
 }
 

@@ -8,13 +8,12 @@ use catalog::{DataFile, Dataset, dataset};
 use domain::Timestamp;
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
-use crate::log::RunLog;
+use crate::log::{ForgottenRuns, RunLog};
 use crate::parquet_appender::ParquetAppender;
 use crate::price_file::{PriceFile, unreadable};
 use crate::writer::WrittenFile;
 use crate::{LakeWriter, compact};
 use lake::LakeError;
-use lake::PinnedManifest;
 
 /// A file with rows of the account.
 struct AccountFile {
@@ -32,30 +31,18 @@ pub(crate) fn forget(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<MaintenanceReport, LakeError> {
-    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::no_changes()) };
-    if dry_run {
-        let found = find(root, &pinned.manifest.files, account)?;
-        let mut changed: HashSet<String> = found.iter().map(|found| found.file.dataset.clone()).collect();
-        if RunLog::read(root, &pinned.manifest)?.names_account(account) {
-            changed.insert("collection_run".into());
-        }
-        return Ok(compact::report_dry_run(&pinned.manifest, &changed));
-    }
-    drop(pinned);
-    let mut writer = LakeWriter::open(root)?;
+    let Some(mut writer) = LakeWriter::maintain(root, dry_run)? else { return Ok(compact::no_changes()) };
     let before = writer.manifest().clone();
-    let found = find(root, &before.files, account)?;
+    let (found, runs) = find(root, &before.files, account)?;
     let log = RunLog::read(root, &before)?;
     if found.is_empty() && !log.names_account(account) {
         return Ok(compact::compare_sizes(&before, &before, None));
     }
     let mut written = Vec::new();
-    let mut cut = HashSet::new();
     for found in found.iter().filter(|found| found.stay > 0) {
         written.push(write_remaining(&writer, found, account)?);
-        cut.insert(found.file.run().to_string());
     }
-    written.push(log.forget(account, &cut)?.write(
+    written.push(log.forget(account, &runs)?.write(
         &writer,
         &compact::compacted_name(&before),
         &HashSet::new(),
@@ -66,24 +53,35 @@ pub(crate) fn forget(
     compact::report_commit(&before, &writer)
 }
 
-/// Returns the files with rows of the account.
-fn find(root: &Path, files: &[DataFile], account: &str) -> Result<Vec<AccountFile>, LakeError> {
-    let of_accounts = |file: &&DataFile| dataset(&file.dataset).is_some_and(Dataset::is_of_accounts);
+/// Returns the files with rows of the account, and the runs that lose rows.
+fn find(
+    root: &Path,
+    files: &[DataFile],
+    account: &str,
+) -> Result<(Vec<AccountFile>, ForgottenRuns), LakeError> {
+    // The runs of prices that were asked for with credentials were once named after the account.
+    let named = |dataset: &&Dataset| dataset.account_columns().next().is_some() || dataset.name == "price";
+    let of_accounts = |file: &&DataFile| dataset(&file.dataset).as_ref().is_some_and(named);
     lake::verify_files(root, files.iter().filter(of_accounts))?;
-    let mut found = Vec::new();
+    let (mut found, mut lost, mut kept) = (Vec::new(), HashSet::new(), HashSet::new());
     for file in files {
-        let named = |dataset: &&Dataset| dataset.account_columns().next().is_some();
         let Some(dataset) = dataset(&file.dataset).filter(named) else { continue };
         let mut stay = 0;
         each_group(root, file, |frame| {
-            stay += rows_of_others(&frame, dataset, account)?.sum().map_or(0, u64::from);
+            let others = rows_of_others(&frame, dataset, account)?;
+            stay += others.sum().map_or(0, u64::from);
+            for (run, stays) in frame.column("run_id")?.str()?.iter().zip(others.iter()) {
+                let runs = if stays == Some(true) { &mut kept } else { &mut lost };
+                runs.insert((dataset.name.to_string(), run.unwrap_or_default().to_string()));
+            }
             Ok(())
         })?;
         if stay < file.rows {
             found.push(AccountFile { file: file.clone(), dataset, stay });
         }
     }
-    Ok(found)
+    let runs = lost.into_iter().map(|run| (run.clone(), kept.contains(&run))).collect();
+    Ok((found, runs))
 }
 
 /// Reads a file row group by row group.
@@ -100,7 +98,7 @@ fn each_group(
     Ok(())
 }
 
-/// Returns a mask of the rows without the account.
+/// Returns a mask of the rows without the account: neither the row nor its run names it.
 fn rows_of_others(frame: &DataFrame, dataset: &Dataset, account: &str) -> PolarsResult<BooleanChunked> {
     let mut others = vec![true; frame.height()];
     for name in dataset.account_columns() {
@@ -109,6 +107,11 @@ fn rows_of_others(frame: &DataFrame, dataset: &Dataset, account: &str) -> Polars
             others.iter_mut().zip(texts).for_each(|(apart, text)| *apart &= text != Some(account));
         }
     }
+    let runs = frame.column("run_id")?.str()?.iter();
+    others
+        .iter_mut()
+        .zip(runs)
+        .for_each(|(apart, run)| *apart &= !run.is_some_and(|run| run.contains(account)));
     Ok(others.into_iter().collect())
 }
 

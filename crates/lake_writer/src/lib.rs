@@ -53,10 +53,14 @@
 //! manifest. Unpacking a bundle adopts unknown runs under their own names, and merges prices as any
 //! import does.
 //!
+//! Dropping a run is a new manifest without its files. Where a compacted file has rows of the run,
+//! it is written again without them.
+//!
 //! # Bills
 //!
 //! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
 //! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
+//! A cell that cannot be read stays as it is and is a gap; an amount that is rounded is counted.
 
 #![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
 
@@ -72,8 +76,11 @@ pub mod fuzz_entry;
 mod log;
 mod parquet_appender;
 mod parquet_guard;
+mod parquet_limits;
 mod price_file;
 mod prices;
+mod public_files;
+mod removal;
 mod retention;
 mod run;
 mod scopes;

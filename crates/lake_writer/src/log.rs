@@ -1,11 +1,11 @@
 //! The log of runs, `collection_run`, read from the files of one manifest.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Cursor;
 use std::path::Path;
 
 use catalog::ports::{DatasetSize, LakeContent, RunLogRow};
-use catalog::{DataFile, Dataset, Manifest, Page, dataset};
+use catalog::{DataFile, Dataset, Manifest, Page, UNSTATED_SOURCE, Value, dataset};
 use domain::Timestamp;
 use polars::io::SerReader;
 use polars::io::parquet::read::ParquetReader;
@@ -13,6 +13,7 @@ use polars::prelude::{BooleanChunked, Column, DataFrame, DataType, PlSmallStr, P
 
 use crate::parquet_guard::guarded;
 use crate::price_file::unreadable;
+use crate::public_files::{is_known_source, public_run};
 use crate::writer::WrittenFile;
 use crate::{LakeWriter, columns, files};
 use lake::LakeError;
@@ -23,6 +24,12 @@ pub(crate) const FOLDED: &str = "/compacted-";
 
 /// The outcome of a run whose rows were removed because newer rows had replaced them.
 pub(crate) const PRUNED: &str = "pruned";
+
+/// Stands for the text of a gap in a bundle.
+const GAP_IN_BUNDLE: &str = "the reason is in the lake from which the bundle was made";
+
+/// The runs that lose rows of a dataset, by dataset and run. True if rows of the dataset stay.
+pub(crate) type ForgottenRuns = HashMap<(String, String), bool>;
 
 /// All rows of the log: as values, and as the stored frame.
 pub(crate) struct RunLog {
@@ -72,42 +79,93 @@ impl RunLog {
         })
     }
 
-    /// Returns the log without an account. Its rows are removed, and its number is replaced in the
-    /// other rows. Bills in the runs of `cut` get a gap, because they are no longer complete.
-    pub(crate) fn forget(self, account: &str, cut: &HashSet<String>) -> Result<RunLog, LakeError> {
-        let failed =
-            |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
-        let of_account =
-            |row: &RunLogRow| scope_without(&row.scope, account).is_none() || row.run_id.contains(account);
-        let RunLog { mut rows, mut frame } = self.only(|row| !of_account(row))?;
+    /// Returns the log without an account: without its rows, and without the rows about a region in
+    /// runs that keep no row. Every other text that names the account is replaced. Bills that lost
+    /// lines get a gap, because they are no longer complete.
+    pub(crate) fn forget(self, account: &str, runs: &ForgottenRuns) -> Result<RunLog, LakeError> {
+        let of_row = |row: &RunLogRow| runs.get(&(row.dataset.clone(), row.run_id.clone())).copied();
+        let of_region = |row: &RunLogRow| dataset(&row.dataset).is_some_and(|known| !known.is_of_accounts());
+        let of_account = |row: &RunLogRow| {
+            scope_without(&row.scope, account).is_none()
+                || row.run_id.contains(account)
+                || (of_row(row) == Some(false) && of_region(row))
+        };
+        let RunLog { mut rows, frame } = self.only(|row| !of_account(row))?;
+        let strike = |text: &mut String| {
+            if text.contains(account) {
+                *text = "(forgotten)".into();
+            }
+        };
         for row in &mut rows {
             row.scope = scope_without(&row.scope, account).expect("rows of the account were removed");
-            row.source = row.source.replace(account, "(forgotten)");
-            row.gaps.iter_mut().for_each(|gap| *gap = gap.replace(account, "(forgotten)"));
-            if row.dataset == "charge" && cut.contains(&row.run_id) {
+            strike(&mut row.source);
+            row.gaps.iter_mut().for_each(strike);
+            if row.dataset == "charge" && of_row(row).is_some() {
                 row.gaps.push("lines of an account were forgotten".into());
             }
         }
+        RunLog { rows, frame }.with_texts_of_rows()
+    }
+
+    /// Returns the log as a bundle contains it: text of AWS or of a file stays only if it is known,
+    /// and the names of runs contain no account. The number of gaps stays.
+    pub(crate) fn public(mut self) -> Result<RunLog, LakeError> {
+        for row in &mut self.rows {
+            row.run_id = public_run(&row.run_id);
+            row.gaps.fill(GAP_IN_BUNDLE.into());
+            if !is_known_source(&row.source) {
+                row.source = UNSTATED_SOURCE.into();
+                row.version = None;
+            }
+        }
+        self.with_texts_of_rows()
+    }
+
+    /// Writes the texts of the rows into the frame.
+    fn with_texts_of_rows(self) -> Result<RunLog, LakeError> {
+        let failed =
+            |e: PolarsError| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}"));
+        let RunLog { rows, mut frame } = self;
+        let names = ["run_id", "scope", "source", "version", "gaps"];
         let field = |name: &str| log_dataset().fields().into_iter().find(|field| field.name == name);
-        let fields = ["scope", "source", "gaps"].into_iter().filter_map(field).collect();
-        let cells = |row: &RunLogRow| {
-            vec![row.scope.clone().into(), row.source.clone().into(), row.gaps.clone().into()]
-        };
-        let cells = rows.iter().map(cells).collect();
-        let struck = columns::frame(&Page { fields, rows: cells }).map_err(failed)?;
+        let fields = names.into_iter().filter_map(field).collect();
+        let cells = rows.iter().map(|row| {
+            let version = row.version.clone().map_or(Value::Null, Value::from);
+            let [run_id, scope, source] =
+                [&row.run_id, &row.scope, &row.source].map(|text| text.clone().into());
+            vec![run_id, scope, source, version, row.gaps.clone().into()]
+        });
+        let struck = columns::frame(&Page { fields, rows: cells.collect() }).map_err(failed)?;
         for column in struck.columns() {
             frame.with_column(column.clone()).map_err(failed)?;
         }
         Ok(RunLog { rows, frame })
     }
 
-    fn read_files<'a>(root: &Path, files: impl Iterator<Item = &'a DataFile>) -> Result<RunLog, LakeError> {
+    /// Reads the log from some of its files.
+    pub(crate) fn read_files<'a>(
+        root: &Path,
+        files: impl Iterator<Item = &'a DataFile>,
+    ) -> Result<RunLog, LakeError> {
         let frame = |file: &DataFile| {
             let bytes = Cursor::new(files::verified_bytes(root, file)?);
             let frame = guarded(|| ParquetReader::new(bytes).finish());
             frame.map_err(|e| unreadable(&root.join(&file.path), &e))
         };
         RunLog::of_frames(files.map(frame).collect::<Result<_, LakeError>>()?)
+    }
+
+    /// Adds a gap to every row about a dataset.
+    pub(crate) fn with_gap(mut self, dataset: &str, gap: &str) -> Result<RunLog, LakeError> {
+        for row in self.rows.iter_mut().filter(|row| row.dataset == dataset) {
+            row.gaps.push(gap.into());
+        }
+        let fields = log_dataset().fields().into_iter().filter(|field| field.name == "gaps").collect();
+        let rows = self.rows.iter().map(|row| vec![row.gaps.clone().into()]).collect();
+        let gaps = columns::frame(&Page { fields, rows });
+        let done = gaps.and_then(|gaps| self.frame.with_column(gaps.columns()[0].clone()).map(|_| ()));
+        done.map_err(|e| LakeError::Unusable(format!("the log of runs cannot be compacted: {e}")))?;
+        Ok(self)
     }
 
     /// Writes the log as one file. The rows whose indexes are in `pruned` get the outcome `pruned`.

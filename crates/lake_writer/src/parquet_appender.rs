@@ -1,9 +1,10 @@
 //! A Parquet file that is written piece by piece, so that a run of any length needs the memory of
 //! one piece.
 
-use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use catalog::{DataFile, Dataset};
 use durable::{PRIVATE, TemporaryFile};
@@ -17,10 +18,30 @@ use crate::writer::{LakeWriter, ROW_GROUP, WrittenFile};
 
 /// A file under a temporary name. Dropped before it is finished, it is removed.
 pub(crate) struct ParquetAppender {
-    temporary: TemporaryFile,
+    target: AppenderTarget,
     path: PathBuf,
-    parquet: BatchedWriter<BufWriter<File>>,
+    parquet: BatchedWriter<Box<dyn Write + Send>>,
     told: DataFile,
+}
+
+/// The place of the bytes.
+enum AppenderTarget {
+    File(TemporaryFile),
+    /// A dry run counts them.
+    Counter(Arc<AtomicU64>),
+}
+
+struct CountingSink(Arc<AtomicU64>);
+
+impl Write for CountingSink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl ParquetAppender {
@@ -32,10 +53,28 @@ impl ParquetAppender {
     ) -> Result<ParquetAppender, LakeError> {
         let path = writer.path_of(dataset, run_id);
         let file = writer.root().join(&path);
-        files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
+        if !writer.is_dry_run() {
+            files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
+        }
+        ParquetAppender::create(file, path, dataset, writer.is_dry_run())
+    }
+
+    /// Opens a file that a manifest or a bundle lists as `path`. A dry run counts its bytes only.
+    pub(crate) fn create(
+        file: PathBuf,
+        path: String,
+        dataset: &Dataset,
+        is_dry_run: bool,
+    ) -> Result<ParquetAppender, LakeError> {
         let failed = |e| LakeError::io(&file, e);
-        let temporary = TemporaryFile::create(&file, PRIVATE).map_err(failed)?;
-        let out = BufWriter::new(temporary.file().try_clone().map_err(failed)?);
+        let (target, out): (_, Box<dyn Write + Send>) = if is_dry_run {
+            let count = Arc::new(AtomicU64::new(0));
+            (AppenderTarget::Counter(count.clone()), Box::new(CountingSink(count)))
+        } else {
+            let temporary = TemporaryFile::create(&file, PRIVATE).map_err(failed)?;
+            let out = BufWriter::new(temporary.file().try_clone().map_err(failed)?);
+            (AppenderTarget::File(temporary), Box::new(out))
+        };
         let schema = columns::schema(&dataset.fields());
         let parquet = ParquetWriter::new(out).batched(&schema);
         let parquet = parquet.map_err(|e| failed(std::io::Error::other(e.to_string())))?;
@@ -47,7 +86,7 @@ impl ParquetAppender {
             bytes: 0,
             sha256: String::new(),
         };
-        Ok(ParquetAppender { temporary, path: file, parquet, told })
+        Ok(ParquetAppender { target, path: file, parquet, told })
     }
 
     /// Adds a piece as row groups of its own.
@@ -64,10 +103,16 @@ impl ParquetAppender {
     /// Writes the rest and commits the file. Its length and digest are read back from the disk.
     pub(crate) fn finish(self) -> Result<WrittenFile, LakeError> {
         self.parquet.finish().map_err(|e| self.failed(&e))?;
-        let ParquetAppender { temporary, path, parquet, told } = self;
+        let ParquetAppender { target, path, parquet, told } = self;
         drop(parquet);
-        let (bytes, sha256) = files::content(temporary.path())?;
-        temporary.commit().map_err(|e| LakeError::io(&path, e))?;
+        let (bytes, sha256) = match target {
+            AppenderTarget::Counter(count) => (count.load(Ordering::Relaxed), String::new()),
+            AppenderTarget::File(temporary) => {
+                let content = files::content(temporary.path())?;
+                temporary.commit().map_err(|e| LakeError::io(&path, e))?;
+                content
+            }
+        };
         Ok(WrittenFile(DataFile { bytes, sha256, ..told }))
     }
 

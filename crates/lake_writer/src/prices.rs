@@ -80,6 +80,11 @@ impl SpotPriceSet {
         self.changes.len()
     }
 
+    /// Returns the number of series that were ever added.
+    pub(crate) fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
     pub(crate) fn changes(&self) -> &[SpotPriceChange] {
         &self.changes
     }

@@ -11,7 +11,6 @@ use crate::LakeWriter;
 use crate::compact::{self, CompactedFiles};
 use crate::log::{PRUNED, RunLog};
 use lake::LakeError;
-use lake::PinnedManifest;
 
 /// Removes data outside the retention; see [`catalog::ports::Store::prune`].
 pub(crate) fn prune(
@@ -21,13 +20,7 @@ pub(crate) fn prune(
     now: Timestamp,
     dry_run: bool,
 ) -> Result<MaintenanceReport, LakeError> {
-    let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(compact::no_changes()) };
-    if dry_run {
-        let superseded = superseded(&RunLog::read(root, &pinned.manifest)?.rows, keep);
-        return Ok(planned(&pinned.manifest, &superseded, keep));
-    }
-    drop(pinned);
-    let mut writer = LakeWriter::open(root)?;
+    let Some(mut writer) = LakeWriter::maintain(root, dry_run)? else { return Ok(compact::no_changes()) };
     let before = writer.manifest().clone();
     let log = RunLog::read(root, &before)?;
     let superseded = superseded(&log.rows, keep);
@@ -108,21 +101,4 @@ fn superseded_files(manifest: &Manifest, superseded: &SupersededRuns) -> Vec<Dat
         snapshot && superseded.runs.contains(&(file.dataset.clone(), file.run().into()))
     };
     manifest.files.iter().filter(goes).cloned().collect()
-}
-
-/// Returns the sizes after the pruning. The number of removed prices is unknown without reading
-/// them all, so it is none.
-fn planned(manifest: &Manifest, superseded: &SupersededRuns, keep: RetentionRule) -> MaintenanceReport {
-    let gone = superseded_files(manifest, superseded);
-    let mut after = manifest.clone();
-    after.files.retain(|file| !gone.contains(file));
-    let mut tidied = compact::compare_sizes(manifest, &after, None);
-    let unknown = |name: &str| match dataset(name).map(|dataset| dataset.kind) {
-        Some(DatasetKind::Changes) => matches!(keep, RetentionRule::Since(_)),
-        _ => name == "collection_run" && !superseded.rows.is_empty(),
-    };
-    for resized in tidied.datasets.iter_mut().filter(|resized| unknown(&resized.dataset)) {
-        resized.after = None;
-    }
-    tidied
 }

@@ -22,6 +22,11 @@ const HELD_PRICES: usize = if cfg!(test) { 10 } else { 20_000_000 };
 /// Buffered rows of other datasets at which a piece is written. Each takes about 100 bytes.
 const HELD_ROWS: usize = if cfg!(test) { 10 } else { 100_000 };
 
+/// Bytes of buffered rows of other datasets at which a piece is written.
+const HELD_BYTES: usize = 128 << 20;
+/// Limit of the price series of an import, in 20 million prices.
+const MOST_SERIES: usize = 2_000_000;
+
 /// Rows of a row group in a run's files. Smaller than elsewhere, because merging keeps one group of
 /// each file in memory.
 const GROUP: usize = 250_000;
@@ -58,6 +63,10 @@ struct PendingRows {
 impl PendingRows {
     fn len(&self) -> usize {
         self.prices.len() + self.frame.as_ref().map_or(0, DataFrame::height)
+    }
+
+    fn bytes(&self) -> usize {
+        self.frame.as_ref().map_or(0, DataFrame::estimated_size)
     }
 }
 
@@ -115,6 +124,10 @@ impl LakeRun {
         let most = match dataset.kind {
             DatasetKind::Changes => {
                 held.prices.extend(&frame, Some(&self.run_id)).map_err(|e| misfit(dataset, e))?;
+                if held.prices.series_count() > MOST_SERIES {
+                    let text = "the files have more than 2 million price series, the limit of an import";
+                    return Err(StoreError::BadFile(text.into()));
+                }
                 HELD_PRICES
             }
             _ => {
@@ -125,7 +138,8 @@ impl LakeRun {
                 HELD_ROWS
             }
         };
-        if held.len() >= most { self.write_pending(at) } else { Ok(()) }
+        let is_full = held.len() >= most || held.bytes() >= HELD_BYTES;
+        if is_full { self.write_pending(at) } else { Ok(()) }
     }
 
     /// Adds a file that is in its final place already.

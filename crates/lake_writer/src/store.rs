@@ -3,14 +3,14 @@ use std::path::{Path, PathBuf};
 
 use catalog::ports::{
     BillFiles, BillLayout, BundleReport, ImportReport, LakeContent, MaintenanceReport, RetentionRule,
-    RunWriter, ScopeOutcome, ScopeReport, SignatureCheck, Store, StoreError, TextOpener,
+    RunWriter, ScopeOutcome, ScopeReport, SignatureCheck, Store, StoreError, TextOpener, VerificationReport,
 };
 use catalog::{Dataset, dataset};
 use domain::Timestamp;
 
 use crate::files;
 use crate::run::LakeRun;
-use crate::{LakeWriter, billing, bundle, compact, forget, log, retention, spot_history};
+use crate::{LakeWriter, billing, bundle, compact, forget, log, removal, retention, spot_history};
 use lake::LakeError;
 use lake::PinnedManifest;
 
@@ -177,6 +177,23 @@ impl Store for LakeStore {
         dry_run: bool,
     ) -> Result<BundleReport, StoreError> {
         Ok(bundle::unpack(&self.root, from, verify, self.tool_version, now, dry_run)?)
+    }
+
+    fn drop_runs(
+        &self,
+        runs: &[String],
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<MaintenanceReport, StoreError> {
+        Ok(removal::drop_runs(&self.root, runs, self.tool_version, now, dry_run)?)
+    }
+
+    fn drop_damaged(&self, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError> {
+        Ok(removal::drop_damaged(&self.root, self.tool_version, now, dry_run)?)
+    }
+
+    fn verify(&self) -> Result<Option<VerificationReport>, StoreError> {
+        Ok(removal::verify(&self.root)?)
     }
 
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError> {

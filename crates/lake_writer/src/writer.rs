@@ -21,12 +21,22 @@ use lake::PinnedManifest;
 /// one type reads one group.
 pub(crate) const ROW_GROUP: usize = 1_000_000;
 
-/// The only writer of a lake while it lives.
+/// The only writer of a lake while it lives, or a dry run over it.
 #[derive(Debug)]
 pub struct LakeWriter {
     root: PathBuf,
     manifest: Manifest,
-    _lock: FileLock,
+    access: LakeAccess,
+}
+
+/// The right to a lake's files.
+#[derive(Debug)]
+enum LakeAccess {
+    /// The writer's lock.
+    Writer(#[expect(dead_code, reason = "it is released when it is dropped")] FileLock),
+    /// A dry run: files are counted and not written, and a commit changes nothing. No file is
+    /// removed while it reads.
+    DryRun(#[expect(dead_code, reason = "it is released when it is dropped")] PinnedManifest),
 }
 
 /// A Parquet file that is written and synced, but not visible yet.
@@ -68,9 +78,33 @@ impl LakeWriter {
                 files: Vec::new(),
             },
         };
-        let writer = LakeWriter { root: root.to_path_buf(), manifest, _lock: lock };
+        let writer = LakeWriter { root: root.to_path_buf(), manifest, access: LakeAccess::Writer(lock) };
         cleanup::prune(root, &writer.manifest)?;
         Ok(writer)
+    }
+
+    /// Opens an existing lake for maintenance, or for a dry run of it. None when there is no lake.
+    pub(crate) fn maintain(root: &Path, dry_run: bool) -> Result<Option<LakeWriter>, LakeError> {
+        let Some(pinned) = PinnedManifest::newest(root)? else { return Ok(None) };
+        LakeWriter::maintain_pinned(pinned, dry_run).map(Some)
+    }
+
+    /// Like [`LakeWriter::maintain`], for the lake of a pinned manifest, whose files may be damaged
+    /// or missing.
+    pub(crate) fn maintain_pinned(pinned: PinnedManifest, dry_run: bool) -> Result<LakeWriter, LakeError> {
+        if !dry_run {
+            let root = pinned.root.clone();
+            // A pinned manifest could not be removed.
+            drop(pinned);
+            return LakeWriter::open_with_damage(&root);
+        }
+        let (root, manifest) = (pinned.root.clone(), pinned.manifest.clone());
+        Ok(LakeWriter { root, manifest, access: LakeAccess::DryRun(pinned) })
+    }
+
+    /// Returns whether nothing is written.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        matches!(self.access, LakeAccess::DryRun(_))
     }
 
     /// Returns the lake's folder.
@@ -141,8 +175,12 @@ impl LakeWriter {
     ) -> Result<WrittenFile, LakeError> {
         let path = self.path_of(dataset, name);
         let file = self.root.join(&path);
-        files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
-        let (bytes, sha256) = files::write_through(&file, |out| write(&file, out))?;
+        let (bytes, sha256) = if self.is_dry_run() {
+            files::count_bytes(|out| write(&file, out))?
+        } else {
+            files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
+            files::write_through(&file, |out| write(&file, out))?
+        };
         let (dataset, version) = (dataset.name.into(), dataset.version);
         Ok(WrittenFile(DataFile { dataset, version, path, rows, bytes, sha256 }))
     }
@@ -169,6 +207,10 @@ impl LakeWriter {
         now: Timestamp,
     ) -> Result<u64, LakeError> {
         let next = self.next(replaced, written, tool_version, now);
+        if self.is_dry_run() {
+            self.manifest = next;
+            return Ok(self.manifest.number);
+        }
         write_manifest(&self.root, &next)?;
         tracing::info!("manifest {} committed, {} files", next.number, next.files.len());
         self.manifest = next;

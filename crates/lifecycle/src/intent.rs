@@ -3,15 +3,13 @@
 use crate::clocks::ClockReadings;
 use crate::effect::LifeEffect;
 use crate::inputs::AwsCallError;
-use crate::intent_state::ExtensionRequest;
+use crate::intent_state::{ExtensionRequest, SAME};
 use crate::state::DaemonState;
 use crate::tag::{BudgetIntent, ExpiryTag};
 use domain::later;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 
-/// Two ends of one generation count as equal when they differ by at most this.
-pub(crate) const SAME: SignedDuration = SignedDuration::from_secs(60);
 /// A disagreement within one generation is settled after it has persisted for this long.
 const SETTLED: SignedDuration = SignedDuration::from_secs(60);
 /// A pause in the tag of a running instance is a failed stop after it has persisted for this long.
@@ -67,8 +65,8 @@ impl DaemonState {
         self.withdraw_failed_stop(paused && expiry.generation == self.intent.generation);
     }
 
-    /// Whether the tag is of another instance, or of a start that nothing recorded: this life has no
-    /// intent yet, and the tag's end was over before it began.
+    /// Whether the tag is of another instance, or of a start that nothing recorded: this life has
+    /// no intent yet, and the tag's end was over before it began.
     fn is_foreign(&self, expiry: &ExpiryTag) -> bool {
         match expiry.intent {
             BudgetIntent::Running(until) => self.intent.generation == 0 && self.was_before_start(until),

@@ -3,6 +3,9 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+/// Two ends of one generation count as equal when they differ by at most this.
+pub(crate) const SAME: SignedDuration = SignedDuration::from_secs(60);
+
 /// The daemon's view of the expiry tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IntentState {

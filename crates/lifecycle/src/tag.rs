@@ -22,6 +22,9 @@ pub const YES: &str = "true";
 pub const OWNER: &str = "spawn:owner";
 /// The tag that names the launch, so that it can be found again after a lost answer.
 pub const LAUNCH: &str = "spawn:launch-id";
+/// The tag with the instant at which the launch was planned: budget and cap count from it. A copy
+/// of the tags on another instance is older than that instance.
+pub const PLANNED: &str = "spawn:planned";
 /// The tag with the action for an instance that outlives its time, for use from outside.
 pub const ON_EXPIRY: &str = "spawn:on-expiry";
 /// The predecessor's owner tag, an ARN too.

@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use app::completion::{self, Candidates, regions, types, with_candidates};
 use app::{PROGRAMS, Program};
 use catalog::Value;
-use catalog::ports::Store;
+use catalog::ports::{RunLogRow, Store};
 use clap::{Command, CommandFactory};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use collector::CollectorArgs;
@@ -34,12 +34,13 @@ pub(crate) fn program_command(program: Program) -> Command {
 }
 
 fn collector_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 5] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 6] = [
         ("snapshot", &[("datasets", datasets), ("region", regions), ("types", types)]),
         ("watch", &[("datasets", datasets), ("region", regions), ("types", types)]),
         ("policy", &[("datasets", datasets)]),
         ("status", &[("accept", quarantined)]),
         ("forget", &[("account", accounts)]),
+        ("drop", &[("runs", runs)]),
     ];
     let command = subcommands.into_iter().fold(CollectorArgs::command(), |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
@@ -83,10 +84,21 @@ fn quarantined() -> Option<Vec<String>> {
     Some(page.rows.into_iter().filter_map(id).collect())
 }
 
+/// The lake's log.
+fn log() -> Option<Vec<RunLogRow>> {
+    let store = lake_writer::LakeStore::new(completion::settings()?.lake.value, app::VERSION);
+    Some(store.read_content().ok()??.log)
+}
+
+/// Ids of the runs in the lake's log.
+fn runs() -> Option<Vec<String>> {
+    let runs: BTreeSet<String> = log()?.into_iter().map(|row| row.run_id).collect();
+    Some(runs.into_iter().collect())
+}
+
 /// Accounts in the lake's log.
 fn accounts() -> Option<Vec<String>> {
-    let store = lake_writer::LakeStore::new(completion::settings()?.lake.value, app::VERSION);
-    let log = store.read_content().ok()??.log;
+    let log = log()?;
     let of = |scope: &str| scope.split('/').next().filter(|id| id.len() == 12).map(String::from);
     let found: BTreeSet<String> = log.iter().filter_map(|told| of(&told.scope)).collect();
     Some(found.into_iter().filter(|id| id.bytes().all(|byte| byte.is_ascii_digit())).collect())

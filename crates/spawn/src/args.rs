@@ -14,7 +14,8 @@ use crate::commands::reap::ReapArgs;
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
 /// Exit codes: 0 done; 1 the machine, the network or AWS failed, or an instance differs from the
-/// request; 2 the command line is invalid; 3 no match; 4 a file cannot be used.
+/// request; 2 the command line is invalid; 3 no match; 4 a file cannot be used; 6 overdue instances
+/// were left alone, so a person must act.
 #[derive(Debug, Parser)]
 #[command(name = "spawn", bin_name = "spawn", version, max_term_width = 100)]
 pub struct SpawnArgs {

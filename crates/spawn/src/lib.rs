@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod journal;
+mod owner;
 mod ports;
 mod regions;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Requests instances from several regions, and keeps the failed regions as gaps.
 
-use console::{Failure, Printer, suggest_closest};
+use console::{Failure, Printer, read_region, suggest_closest};
 use domain::Timestamp;
 use fleet::instance::InstanceView;
 use fleet::ports::{CallerAccount, InstanceSelector, Instances};
@@ -16,14 +16,26 @@ pub(crate) struct RegionScan {
 
 /// Returns the named regions, or all that the account can use when none is named.
 pub(crate) fn choose_regions(named: &[String], caller: &CallerAccount) -> Result<Vec<String>, Failure> {
-    for name in named {
+    let named: Vec<String> =
+        named.iter().map(|name| read_region("--region", name)).collect::<Result<_, _>>()?;
+    for name in &named {
+        if caller.disabled.contains(name) {
+            return Err(Failure::usage(format!(
+                "region {name} is not enabled in account {}",
+                caller.account
+            ))
+            .hint(format!(
+                "enable it (some minutes): aws account enable-region --region-name {name}; or choose another \
+                 --region"
+            )));
+        }
         if !caller.regions.contains(name) {
             let near = suggest_closest(name, caller.regions.iter().map(String::as_str));
             return Err(Failure::usage(format!("\"{name}\" is not a region that the account can use{near}"))
                 .hint("aws ec2 describe-regions lists the usable ones"));
         }
     }
-    Ok(if named.is_empty() { caller.regions.clone() } else { named.to_vec() })
+    Ok(if named.is_empty() { caller.regions.clone() } else { named })
 }
 
 /// Requests the instances. An answer without AWS's time is a gap, because it allows no decision

@@ -2,6 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
+mod launching;
+
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
@@ -10,8 +12,9 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
+use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
@@ -29,6 +32,7 @@ fn memory() -> MemoryFleet {
         account: "111122223333".into(),
         arn: ME.into(),
         regions: vec!["eu-west-1".into(), "us-east-1".into()],
+        disabled: vec!["me-south-1".into()],
         now: noon(),
     })
 }
@@ -60,6 +64,10 @@ fn instance(id: &str, hours: i64) -> InstanceView {
         state: InstanceState::Running,
         tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
         launched: Known::Is(noon() - SignedDuration::from_hours(20)),
+        created: Known::Is(noon() - SignedDuration::from_hours(20)),
+        stopped: None,
+        reason: None,
+        disks: vec![],
         protected: Known::Is(false),
         spot: None,
         metadata: None,
@@ -101,17 +109,23 @@ impl SpawnRun {
     }
 
     #[track_caller]
+    fn needs_person(self) -> String {
+        assert_eq!(self.ended, Ok(Exit::PersonNeeded), "{}", self.err);
+        self.out
+    }
+
+    #[track_caller]
     fn failed(&self) -> &str {
         &self.ended.as_ref().expect_err(&self.out).message
     }
 }
 
-/// A user with a home folder.
-struct SpawnHome(tempfile::TempDir);
+/// A user with a home folder, and with the setting `owner`, if any.
+struct SpawnHome(tempfile::TempDir, Option<String>);
 
 impl SpawnHome {
     fn new() -> SpawnHome {
-        SpawnHome(tempfile::tempdir().unwrap())
+        SpawnHome(tempfile::tempdir().unwrap(), None)
     }
 
     fn spawn(&self, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
@@ -124,7 +138,9 @@ impl SpawnHome {
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer =
             Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
-        let sources = SettingsSources { home: Some(self.0.path().into()), ..SettingsSources::default() };
+        let owner = self.1.iter().map(|owner| ("MYCELIUM_OWNER".to_string(), owner.clone()));
+        let home = Some(self.0.path().into());
+        let sources = SettingsSources { home, env: owner.collect(), ..SettingsSources::default() };
         let mut settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
         settings.config = self.0.path().into();
         let ports = Ports {
@@ -166,25 +182,28 @@ fn reap_ends_only_overdue_instances_of_the_caller() {
     let shown = desk.spawn(&faulty(&cloud, &[]), &["reap"]);
     assert!(shown.err.contains("nothing was done; spawn reap --yes ends 1"), "{}", shown.err);
     assert!(shown.err.contains("1 more were not launched by spawn"), "{}", shown.err);
-    assert!(shown.err.contains("1 of the instances could not be judged"), "{}", shown.err);
-    let shown = shown.good();
+    assert!(shown.err.contains("3 instances were left alone; a person must look at them"), "{}", shown.err);
+    let shown = shown.needs_person();
     for expected in [
         "us-east-1,i-overdue,terminate,2026-11-23T07:18:00Z,spawn:expiry is over",
         "us-east-1,i-within,leave,,not overdue before 2026-11-23T13:18:00Z",
-        "us-east-1,i-bob,leave,,owned by arn:aws:iam::111122223333:user/bob",
-        "us-east-1,i-protected,leave,,protected by AWS",
-        "us-east-1,i-unseen,leave,,its protection could not be seen: denied",
+        "us-east-1,i-bob,leave,2026-11-23T07:18:00Z,owned by arn:aws:iam::111122223333:user/bob",
+        "us-east-1,i-protected,leave,2026-11-23T07:18:00Z,protected by AWS",
+        "us-east-1,i-unseen,leave,2026-11-23T07:18:00Z,its protection could not be seen: denied",
     ] {
         assert!(shown.contains(expected), "{expected}: {shown}");
     }
     assert!(!shown.contains("i-foreign"), "{shown}");
     assert_eq!(states(&cloud), before, "a dry run changes nothing");
-    let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).good();
+    let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).needs_person();
     assert!(done.contains("us-east-1,i-overdue,terminate,ended,shutting-down,"), "{done}");
     let after = states(&cloud);
     assert_eq!(after[0], ("i-overdue".into(), InstanceState::ShuttingDown));
     assert_eq!(after[1..], before[1..]);
-    assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]).ended, Ok(Exit::NothingMatched));
+    let again = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes"]);
+    assert!(!again.err.contains("nothing is overdue"), "{}", again.err);
+    assert!(again.err.contains("i-bob in us-east-1 is overdue since 2026-11-23T07:18:00Z"), "{}", again.err);
+    again.needs_person();
 }
 
 #[test]
@@ -220,7 +239,7 @@ fn a_saved_plan_leaves_instances_alone_that_changed_since() {
     cloud.change("i-2", |it| drop(it.tags.insert(tag::EXPIRY.into(), later)));
     cloud.change("i-3", |it| drop(it.tags.insert(tag::OWNER.into(), "bob".into())));
     cloud.add(instance("i-5", 5));
-    let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file]).good();
+    let done = desk.spawn(&faulty(&cloud, &[]), &["reap", "--yes", "--plan", file]).needs_person();
     for expected in [
         "i-1,terminate,left,,protected by AWS",
         "i-2,terminate,left,,not overdue before",
@@ -349,37 +368,92 @@ const DEFAULT_COLUMNS: usize = 8;
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 
 #[test]
-fn a_launch_is_journaled_sent_and_read_back() {
-    let cloud = memory();
-    let desk = SpawnHome::new();
-    let planned = desk.spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat());
-    assert!(planned.err.contains("nothing was launched"), "{}", planned.err);
-    let row = "t3.micro,us-east-1,2026-11-23T20:00:00Z,2026-11-30T12:00:00Z,terminate,,0123456789abcdef,resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-    assert!(planned.good().contains(&format!(",,{row}")));
-    assert!(cloud.all().is_empty() && !desk.0.path().join("launches").exists());
-    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::ReplyLost]), &LAUNCH).good();
-    assert!(told.contains(&format!("i-memory0000,running,{row}")), "{told}");
-    let all = cloud.all();
-    assert_eq!(all.len(), 1);
-    assert_eq!(all[0].tag("Name"), Some("try"));
-    assert_eq!(all[0].owner(), Some(ME));
-    assert!(all[0].managed());
-    assert_eq!(desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).ended, Ok(Exit::NothingMatched));
+fn an_overdue_instance_of_another_session_is_named() {
+    let role = |session: &str| format!("arn:aws:sts::111122223333:assumed-role/Builders/{session}");
+    let check = |mine: &str, tagged: &str, expected: Result<Exit, &str>| {
+        let caller = CallerAccount { arn: role(mine), ..memory().caller().unwrap() };
+        let cloud = MemoryFleet::new(caller);
+        cloud.add(change(instance("i-1", 5), |it| drop(it.tags.insert(tag::OWNER.into(), role(tagged)))));
+        let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["reap"]);
+        assert!(told.out.contains("i-1"), "{}", told.out);
+        match expected {
+            Ok(exit) => assert_eq!(told.ended, Ok(exit), "{mine} {tagged}"),
+            Err(why) => {
+                assert_eq!(told.ended, Ok(Exit::PersonNeeded), "{mine} {tagged}");
+                assert!(told.err.contains(why) && !told.err.contains("nothing is overdue"), "{}", told.err);
+            }
+        }
+    };
+    // Both names are generated: the owner is the role.
+    check("botocore-session-1700000001", "botocore-session-1700009999", Ok(Exit::Done));
+    check("alice", "alice", Ok(Exit::Done));
+    // A tag of an earlier version.
+    check("alice", "botocore-session-1700009999", Ok(Exit::Done));
+    check("alice", "bob", Err("assumed-role/Builders/bob, another session of the role"));
+    check("botocore-session-1700000001", "bob", Err("another session of the role"));
 }
 
 #[test]
-fn resume_continues_an_unsettled_launch_without_a_second_instance() {
+fn the_owner_is_a_setting_or_the_caller_without_a_generated_session() {
+    let arn = "arn:aws:sts::111122223333:assumed-role/Builders/aws-sdk-js-1700000000001";
+    let role = "arn:aws:sts::111122223333:assumed-role/Builders";
+    for (setting, owner) in [(None, role), (Some("team-a"), "team-a")] {
+        let cloud = MemoryFleet::new(CallerAccount { arn: arn.into(), ..memory().caller().unwrap() });
+        let mut desk = SpawnHome::new();
+        desk.1 = setting.map(String::from);
+        desk.spawn(&faulty(&cloud, &[]), &LAUNCH).good();
+        assert_eq!(cloud.all()[0].owner(), Some(owner));
+        // With the setting, instances of the caller's own name are still the caller's.
+        let before = [(tag::OWNER, role.to_string())].map(|(key, value)| (key.to_string(), value));
+        cloud.add(change(instance("i-before", 5), |it| it.tags.extend(before)));
+        cloud.forward(SignedDuration::from_hours(9));
+        let told = desk.spawn(&faulty(&cloud, &[]), &["reap"]);
+        assert!(told.err.contains("spawn reap --yes ends 2"), "{}", told.err);
+    }
+}
+
+#[test]
+fn after_an_end_the_remaining_resources_are_listed_with_their_cost() {
     let cloud = memory();
-    let desk = SpawnHome::new();
-    let lost = faulty(&cloud, &[LaunchFault::ReplyLost, LaunchFault::Refused]);
-    lost.blind.set(99);
-    let told = desk.spawn(&lost, &LAUNCH);
-    assert!(told.failed().starts_with("the outcome of the launch is unknown"), "{}", told.failed());
-    let again = desk.spawn(&faulty(&cloud, &[]), &LAUNCH);
-    assert_eq!(again.failed(), "launch 0123456789abcdef of 2026-11-23T12:00:00Z is not settled");
-    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]).good();
-    assert!(told.contains("i-memory0000,running,"), "{told}");
-    assert_eq!(cloud.all().len(), 1);
+    let disk = |volume: &str, stays| AttachedDisk { volume: volume.into(), stays };
+    cloud.add(change(instance("i-1", 5), |it| it.disks = vec![disk("vol-1", true), disk("vol-2", false)]));
+    cloud.add(instance("i-2", 5));
+    cloud.set_remains(
+        "i-1",
+        vec![
+            RemainingResource::Disk("vol-1".into(), "gp3".into(), 500),
+            RemainingResource::Address("192.0.2.1".into()),
+        ],
+    );
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["reap", "--yes"]);
+    let expected = "after i-1, 2 remain and cost about $43.65 a month: disk vol-1 (500 GiB gp3, $40.00), \
+                    address 192.0.2.1 ($3.65)";
+    assert!(told.err.contains(expected) && !told.err.contains("after i-2"), "{}", told.err);
+    told.good();
+}
+
+#[test]
+fn a_copy_and_a_restarted_instance_stay_and_are_listed_as_such() {
+    let cloud = memory();
+    let ago = |hours: i64| Known::Is(noon() - SignedDuration::from_hours(hours));
+    cloud.add(change(instance("i-copy", 5), |it| (it.created, it.launched) = (ago(2), ago(2))));
+    cloud.add(change(instance("i-again", 5), |it| it.launched = ago(1)));
+    cloud.add(change(instance("i-stopped", -5), |it| {
+        (it.state, it.stopped) = (InstanceState::Stopped, ago(1).value().copied());
+    }));
+    let listed = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list"]).good();
+    for expected in [
+        "copy: its spawn:expiry was over at 2026-11-23T07:00:00Z, before it was launched",
+        ",,,unknown (restarted without spawnd),",
+        ",6h,paused while it is stopped,",
+    ] {
+        assert!(listed.contains(expected), "{expected}: {listed}");
+    }
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["reap", "--yes"]);
+    assert!(told.err.contains("i-copy in us-east-1 is overdue since"), "{}", told.err);
+    assert!(!told.err.contains("i-again"), "{}", told.err);
+    told.needs_person();
+    assert!(cloud.all().iter().all(|seen| !seen.state.is_over()));
 }
 
 /// A record with the id ID, as the first version wrote it before it was killed.
@@ -423,42 +497,6 @@ fn a_record_of_an_earlier_version_is_resumed() {
         assert!(text.contains("\"running\""), "{text}");
     }
     assert_eq!(cloud.all().len(), 2);
-}
-
-#[test]
-fn a_launch_without_an_instance_reports_its_outcome() {
-    let cloud = memory();
-    let desk = SpawnHome::new();
-    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::Refused]), &LAUNCH);
-    assert_eq!(told.failed(), "nothing was launched: there is no capacity");
-    let told = desk.spawn(&faulty(&cloud, &[LaunchFault::Lost; 5]), &LAUNCH);
-    assert_eq!(told.failed(), "the outcome of the launch is unknown: no answer in time");
-    cloud.forward(SignedDuration::from_hours(2));
-    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
-    assert_eq!(told.ended, Ok(Exit::NothingMatched));
-    assert!(told.err.contains("launch 0123456789abcdef has no instance, and will get none"), "{}", told.err);
-    assert!(cloud.all().is_empty());
-}
-
-#[test]
-fn invalid_launch_arguments_are_refused_without_a_request() {
-    let cloud = memory();
-    let check = |words: &[&str], expected: &str| {
-        let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), words);
-        assert!(told.failed().contains(expected), "{words:?}: {}", told.failed());
-        assert_eq!(told.ended.unwrap_err().kind, console::FailureKind::Usage);
-        assert!(cloud.all().is_empty());
-    };
-    check(&["launch", "t3.micro"], "--ttl is required");
-    check(&["launch", "t3.micro", "--ttl", "forever"], "is not a span of time");
-    check(&["launch", "t3.micro", "--ttl", "8d"], "--ttl 8d is longer than --cap 7d");
-    check(&["launch", "t3", "--ttl", "8h"], "an instance type such as m7i.xlarge");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--on-expiry", "stopp"], "the closest match is stop");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--image", "ubuntu"], "is not an image id");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--name", ""], "is empty");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--name", "a\u{1b}[31mb"], "contains a control character");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--name", &"n".repeat(257)], "has more than 256 characters");
-    check(&["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"], "the closest match is eu-west-1");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use catalog::rows::{CollectionRunRow, ZoneOfferRow};
 use catalog::{DatasetScope, dataset};
-use console::Failure;
+use console::{Failure, FailureKind};
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
@@ -29,6 +29,18 @@ pub(crate) fn explain(call: &QuestionCall, ports: &CommandPorts<'_>) -> Result<S
         Some(first) => format!("not observed by {}: {name} begins at {first}; --as-of {first}", ports.as_of),
         None => not_collected(name, &missing, ports),
     })
+}
+
+/// Refuses a table whose dataset was never collected.
+pub(crate) fn refuse_uncollected(table: &str, ports: &CommandPorts<'_>) -> Result<(), Failure> {
+    // A table has all rows, of any time.
+    let runs: Vec<CollectionRunRow> = rows(ports.at_any_time().answer("data/runs", &[("scopes", "all")])?)?;
+    let datasets = datasets_of(&[table.to_string()]);
+    match datasets.into_iter().find(|name| missing_regions(name, "all", &runs).is_some()) {
+        None => Ok(()),
+        Some(name) => Err(Failure::new(FailureKind::Data, format!("not collected yet: {name}"))
+            .hint(collect_command(name, ports.settings.region.value.as_str()))),
+    }
 }
 
 /// Returns whether a run describes its scope.

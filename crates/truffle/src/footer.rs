@@ -2,6 +2,7 @@
 //! prices.
 
 use catalog::Page;
+use catalog::rows::NewestUsageRow;
 use console::{Failure, Printer, describe_age};
 use domain::Timestamp;
 
@@ -22,10 +23,8 @@ const NAMED_PAYERS: usize = 3;
 /// Facts about an answer that its footer shows beside the age of the data.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerFacts {
-    /// Start of the newest usage in the bills that the answer reads.
-    pub(crate) newest_usage: Option<Timestamp>,
-    /// Payers whose newest month is older than the answer's month, with that month.
-    pub(crate) payers_left_out: Vec<String>,
+    /// The extent of the bills that the answer reads, if it reads any.
+    pub(crate) bills: Option<NewestUsageRow>,
     /// Number of lines of bills without an effective cost.
     pub(crate) lines_without_effective_cost: i64,
 }
@@ -89,11 +88,21 @@ pub(crate) fn note_facts_footer(
     }
     // With --as-of, old prices are what the user wants.
     if datasets.contains(&"price") && ports.as_of >= now && prices_are_old(&sources, now) {
-        let region = ports.settings.region.value.as_str();
-        let command = collect_command("price", if regions == "all" { region } else { regions });
+        let command = price_command(ports, regions, now);
         printer.note(&format!("today's prices: {command} (250 to 450 MB per region, no account needed)"));
     }
     Ok(())
+}
+
+/// Returns the command that collects the prices of these regions (codes joined by commas, or all
+/// for the region of the settings), as of the time of the answer.
+pub(crate) fn price_command(ports: &CommandPorts, regions: &str, now: Timestamp) -> String {
+    let region = ports.settings.region.value.as_str();
+    let command = collect_command("price", if regions == "all" { region } else { regions });
+    match ports.as_of < now {
+        true => format!("{command} --as-of {}", ports.as_of.strftime("%Y-%m-%d")),
+        false => command,
+    }
 }
 
 /// The sources behind an answer.
@@ -124,14 +133,15 @@ impl FooterData<'_> {
     /// Returns the facts in words.
     fn facts(&self, facts: &AnswerFacts) -> Vec<String> {
         let age = |newest| describe_ages(newest, newest, self.now);
-        let usage = facts.newest_usage.map(|newest| format!("newest usage in the bills {}", age(newest)));
-        let left_out = match facts.payers_left_out.as_slice() {
-            [] => None,
-            some if some.len() > NAMED_PAYERS => {
-                Some(format!("left out: {} payers with an older newest month", some.len()))
-            }
-            some => Some(format!("left out, with their newest month: {}", some.join(", "))),
-        };
+        let of_bills = facts.bills.iter().flat_map(|bills| {
+            let usage = bills.newest_usage.map(|newest| format!("newest usage in the bills {}", age(newest)));
+            let left_out = list_payers(&bills.payers_left_out)
+                .map(|payers| format!("left out, because their newest month is older: {payers}"));
+            let repeated = list_payers(&bills.payers_repeated).map(|payers| {
+                format!("days from Cost Explorer may repeat linked accounts' reports: {payers}")
+            });
+            [usage, left_out, repeated].into_iter().flatten()
+        });
         let lines = match facts.lines_without_effective_cost {
             0 => None,
             1 => Some("1 line".to_string()),
@@ -140,7 +150,16 @@ impl FooterData<'_> {
         let lines = lines.map(|lines| {
             format!("{lines} without effective cost (usage, taxes and credits count as billed)")
         });
-        usage.into_iter().chain(left_out).chain(lines).collect()
+        of_bills.chain(lines).collect()
+    }
+}
+
+/// Returns the payers joined by commas, or their number if there are many; `None` without any.
+fn list_payers(payers: &[String]) -> Option<String> {
+    match payers.len() {
+        0 => None,
+        1..=NAMED_PAYERS => Some(payers.join(", ")),
+        many => Some(format!("{many} payers")),
     }
 }
 
@@ -164,7 +183,8 @@ fn line(datasets: &[&str], data: &FooterData<'_>, facts: &AnswerFacts, regions: 
         _ => parts.push(regions.replace(',', ", ")),
     }
     let mut ages: Vec<(String, String)> = Vec::new();
-    let dated = |dataset: &&&str| **dataset != "charge" || facts.newest_usage.is_none();
+    let newest_usage = facts.bills.as_ref().and_then(|bills| bills.newest_usage);
+    let dated = |dataset: &&&str| **dataset != "charge" || newest_usage.is_none();
     for dataset in datasets.iter().filter(dated) {
         let (noun, age) = (plural(dataset), data.age(dataset));
         match ages.last_mut().filter(|(_, last)| *last == age) {
@@ -301,39 +321,42 @@ mod tests {
 
     #[test]
     fn the_age_of_bills_is_that_of_their_newest_usage() {
-        let check = |usage: Option<&str>, lines: i64, left_out: &[&str], expected: &str| {
-            let sources = [source("charge", "a.csv", "2026-11-23", "2026-09-01")];
-            let now = NOW.parse().unwrap();
-            let data = FooterData { sources: &sources, later: &[], as_of: now, now };
-            let newest_usage = usage.map(|day| domain::parse_instant(day).unwrap());
-            let facts = AnswerFacts {
-                newest_usage,
-                lines_without_effective_cost: lines,
-                payers_left_out: left_out.iter().map(|payer| payer.to_string()).collect(),
+        let check =
+            |usage: Option<&str>, lines: i64, left_out: &[&str], repeated: &[&str], expected: &str| {
+                let sources = [source("charge", "a.csv", "2026-11-23", "2026-09-01")];
+                let now = NOW.parse().unwrap();
+                let data = FooterData { sources: &sources, later: &[], as_of: now, now };
+                let texts = |texts: &[&str]| texts.iter().map(|text| text.to_string()).collect();
+                let bills = NewestUsageRow {
+                    newest_usage: usage.map(|day| domain::parse_instant(day).unwrap()),
+                    payers_left_out: texts(left_out),
+                    payers_repeated: texts(repeated),
+                };
+                let facts = AnswerFacts { bills: Some(bills), lines_without_effective_cost: lines };
+                assert_eq!(line(&["charge"], &data, &facts, "all", 0), expected);
             };
-            assert_eq!(line(&["charge"], &data, &facts, "all", 0), expected);
-        };
+        let day = "newest usage in the bills 1 day old";
         let without = "without effective cost (usage, taxes and credits count as billed)";
-        check(Some("2026-09-30T23:00:00Z"), 0, &[], "newest usage in the bills 7 weeks old");
-        check(Some("2026-11-23T11:00:00Z"), 0, &[], "newest usage in the bills from today");
-        check(
-            Some("2026-11-13"),
-            1,
-            &[],
-            &format!("newest usage in the bills 10 days old · 1 line {without}"),
-        );
-        check(None, 12, &[], &format!("charges today to 2 months old · 12 lines {without}"));
+        check(Some("2026-09-30T23:00:00Z"), 0, &[], &[], "newest usage in the bills 7 weeks old");
+        check(Some("2026-11-23T11:00:00Z"), 0, &[], &[], "newest usage in the bills from today");
+        check(Some("2026-11-22"), 1, &[], &[], &format!("{day} · 1 line {without}"));
+        check(None, 12, &[], &[], &format!("charges today to 2 months old · 12 lines {without}"));
         check(
             Some("2026-11-22"),
             0,
             &["1 (2026-10)", "2 (2025-01)"],
-            "newest usage in the bills 1 day old · left out, with their newest month: 1 (2026-10), 2 (2025-01)",
+            &["3"],
+            &format!(
+                "{day} · left out, because their newest month is older: 1 (2026-10), 2 (2025-01) · \
+                 days from Cost Explorer may repeat linked accounts' reports: 3"
+            ),
         );
         check(
             Some("2026-11-22"),
             0,
             &["1 (a)", "2 (a)", "3 (a)", "4 (a)"],
-            "newest usage in the bills 1 day old · left out: 4 payers with an older newest month",
+            &[],
+            &format!("{day} · left out, because their newest month is older: 4 payers"),
         );
     }
 

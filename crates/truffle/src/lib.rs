@@ -3,6 +3,7 @@
 //! This crate contains the commands. Each turns its arguments into a question to the warehouse and
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
+mod accelerator_names;
 mod args;
 mod collect_command;
 mod columns;
@@ -10,6 +11,7 @@ pub mod commands;
 mod empty_answer;
 pub mod filter;
 mod footer;
+mod instance_names;
 mod offer;
 mod output_file;
 mod partitions;

@@ -28,11 +28,7 @@ impl OutputFile {
             let file = OpenOptions::new().write(true).open(&path).map_err(unwritten)?;
             return Ok((OutputFile { path, temporary: None }, Box::new(BufWriter::new(file))));
         }
-        let temporary = TemporaryFile::create(&path, SHARED).map_err(unwritten)?;
-        if let Some(there) = there {
-            // The new file keeps the permissions of the old one.
-            temporary.file().set_permissions(there.permissions()).map_err(unwritten)?;
-        }
+        let temporary = TemporaryFile::replacing(&path, SHARED).map_err(unwritten)?;
         let file = temporary.file().try_clone().map_err(unwritten)?;
         let out = BufWriter::with_capacity(1 << 20, file);
         Ok((OutputFile { path, temporary: Some(temporary) }, Box::new(out)))

@@ -102,7 +102,7 @@ impl CommandPorts<'_> {
 pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
     let text = error.to_string();
     match error {
-        AskError::BadSql(_) => Failure::usage(text)
+        AskError::BadSql(_) => Failure::of_lines(FailureKind::Usage, &text)
             .hint("truffle schema lists the tables and columns, truffle query --help the allowed statements"),
         AskError::Refused(_) => Failure::new(FailureKind::Refused, text)
             .hint("truffle query --help lists the allowed statements, truffle export writes result files"),
@@ -116,8 +116,8 @@ pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
         AskError::Newer { .. } => {
             Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
         }
-        AskError::DamagedLake { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::set_lake_aside(&lake))
+        AskError::DamagedLake { lake, intact, .. } => {
+            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
         }
         AskError::DamagedFile { lake, .. } => {
             Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))

@@ -15,7 +15,7 @@ const REGION_PARAMS: [&str; 3] = ["region", "regions", "home"];
 pub(crate) struct QuestionCall {
     /// The question.
     pub(crate) question: &'static Question,
-    /// Names and values, as typed.
+    /// Names and values, as typed; a region by its code, and a type in lowercase.
     pub(crate) given: Vec<(String, String)>,
     /// Whether the warehouse answers with stand-ins for the names of an account, such as tag keys.
     pub(crate) redacted: bool,
@@ -24,12 +24,14 @@ pub(crate) struct QuestionCall {
 impl QuestionCall {
     /// Reads `NAME=VALUE` texts.
     pub(crate) fn read(question: &'static Question, params: &[String]) -> Result<QuestionCall, Failure> {
+        let kinds = question.params();
         let pair = |param: &String| {
             let (name, value) = param.split_once('=').ok_or_else(|| {
                 Failure::usage(format!("--param \"{param}\" is not of the form NAME=VALUE"))
                     .hint(format!("truffle query {} --param region=eu-west-1", question.name))
             })?;
-            Ok((name.to_string(), value.to_string()))
+            let kind = kinds.iter().find(|param| param.name == name).map(|param| &param.kind);
+            Ok((name.to_string(), usual_spelling(kind, value)))
         };
         let given = params.iter().map(pair).collect::<Result<_, Failure>>()?;
         Ok(QuestionCall { question, given, redacted: false })
@@ -71,6 +73,22 @@ impl QuestionCall {
             }
         }
         self.question.bind(&self.given, ports.as_of).map_err(|error| refuse(&error, &params))
+    }
+}
+
+/// Returns a region's code for a name such as `Frankfurt`, and a type in lowercase. Any other value
+/// is returned as it is.
+fn usual_spelling(kind: Option<&ParamKind>, value: &str) -> String {
+    let code = |name: &str| match domain::parse_region_name(name) {
+        Ok(region) => region.to_string(),
+        Err(_) => name.to_string(),
+    };
+    match kind {
+        Some(ParamKind::Region) => {
+            value.split(',').map(|name| code(name.trim())).collect::<Vec<_>>().join(",")
+        }
+        Some(ParamKind::InstanceType) => value.to_lowercase(),
+        _ => value.to_string(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Ranges in text form: `4..16`, `4..`, `..16`, `4`. Both ends are included.
+//! Ranges in text form: `4..16`, `4..` (or `4+`), `..16`, `4`. Both ends are included.
 
 use std::fmt;
 use std::str::FromStr;
@@ -45,6 +45,11 @@ impl<T: RangeBound> ValueRange<T> {
         ValueRange { low: Some(value), high: None }
     }
 
+    /// Returns the range from `value` downwards.
+    pub fn at_most(value: T) -> ValueRange<T> {
+        ValueRange { low: None, high: Some(value) }
+    }
+
     /// Returns the range between two values; `None` when `low` is above `high`.
     pub fn between(low: T, high: T) -> Option<ValueRange<T>> {
         (low <= high).then_some(ValueRange { low: Some(low), high: Some(high) })
@@ -53,6 +58,17 @@ impl<T: RangeBound> ValueRange<T> {
     /// Whether the value is in the range.
     pub fn contains(&self, value: T) -> bool {
         self.low.is_none_or(|low| low <= value) && self.high.is_none_or(|high| value <= high)
+    }
+
+    /// Returns the range without its ends: `step` adds one to the lower end, and minus one to the
+    /// upper.
+    pub fn without_ends(&self, step: impl Fn(T, i64) -> T) -> ValueRange<T> {
+        ValueRange { low: self.low.map(|low| step(low, 1)), high: self.high.map(|high| step(high, -1)) }
+    }
+
+    /// Returns the lower and the upper end.
+    pub fn ends(&self) -> (Option<T>, Option<T>) {
+        (self.low, self.high)
     }
 
     /// Returns the value of a range of exactly one value.
@@ -101,9 +117,14 @@ impl<T: RangeBound> FromStr for ValueRange<T> {
             "" => Ok(None),
             end => T::read(end).map(Some).ok_or_else(bad),
         };
-        let range = match text.split_once("..") {
-            Some((low, high)) => ValueRange { low: end(low)?, high: end(high)? },
-            None => end(text)?.map(ValueRange::exactly).ok_or_else(bad)?,
+        // As other tools write bounds: 4+, >=4 and <=16.
+        let low = text.trim().strip_suffix('+').or_else(|| text.trim().strip_prefix(">="));
+        let high = text.trim().strip_prefix("<=");
+        let range = match (text.split_once(".."), low, high) {
+            (Some((low, high)), ..) => ValueRange { low: end(low)?, high: end(high)? },
+            (None, Some(low), _) => end(low)?.map(ValueRange::at_least).ok_or_else(bad)?,
+            (None, None, Some(high)) => end(high)?.map(ValueRange::at_most).ok_or_else(bad)?,
+            (None, None, None) => end(text)?.map(ValueRange::exactly).ok_or_else(bad)?,
         };
         match (range.low, range.high) {
             (None, None) => Err(bad()),
@@ -163,6 +184,13 @@ impl RangeBound for f64 {
 /// A memory size in MiB, written `64GiB`, `512MiB`, `1.5TiB`; a number without a unit is GiB.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct MemorySize(f64);
+
+impl MemorySize {
+    /// Adds MiB. The sum is at least 0.
+    pub fn plus_mebibytes(self, mebibytes: i64) -> MemorySize {
+        MemorySize((self.0 + mebibytes as f64).max(0.0))
+    }
+}
 
 impl RangeBound for MemorySize {
     const PLURAL: &'static str = "memory sizes";
@@ -233,9 +261,27 @@ mod tests {
         check::<i64>("4..", Ok("4.."));
         check::<i64>("..16", Ok("..16"));
         check::<i64>(" 4 .. 16 ", Ok("4..16"));
+        check::<i64>("4+", Ok("4.."));
+        check::<i64>(">=4", Ok("4.."));
+        check::<i64>("<= 16", Ok("..16"));
+        check::<MemorySize>("16gb+", Ok("16GiB.."));
         check::<i64>("4", Ok("4"));
         check::<i64>("16..4", Err("\"16..4\" starts above its end; write 4..16"));
-        for bad in ["", "..", "x", "-4", "+4", "4.5", "4-16", "4...16", "99999999999999999999"] {
+        for bad in [
+            "",
+            "..",
+            "x",
+            "-4",
+            "+4",
+            "+",
+            ">=",
+            "4..+",
+            "4++",
+            "4.5",
+            "4-16",
+            "4...16",
+            "99999999999999999999",
+        ] {
             let example = "4..16, 4.., ..16 or 4";
             check::<i64>(bad, Err(&format!("\"{bad}\" is not a range of whole numbers such as {example}")));
         }

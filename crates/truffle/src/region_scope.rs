@@ -6,10 +6,11 @@ use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow, ZoneOfferRow}
 use catalog::{Page, QuestionRow, TypeFacts};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use console::{Failure, FailureKind, Printer, SettingOrigin, suggest_closest};
+use console::{Failure, FailureKind, Printer, SettingOrigin, read_region, suggest_closest};
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
+use crate::instance_names::{find_type_name, suggest_type};
 use crate::offer::{self, DatasetSource, RegionOffer};
 
 /// Operating systems with prices.
@@ -27,14 +28,19 @@ pub struct RegionScopeArgs {
 }
 
 impl RegionScopeArgs {
-    /// Returns the regions of the flags and `named`, joined by commas, or `otherwise` without any.
-    pub(crate) fn regions(&self, named: &[String], otherwise: &str) -> String {
-        let regions: Vec<&str> = self.region.iter().chain(named).map(|region| region.trim()).collect();
-        match regions.as_slice() {
+    /// Returns the codes of the regions of the flags and `named`, joined by commas, or `otherwise`
+    /// without any. A flag that does not name one region is a usage failure.
+    pub(crate) fn regions(&self, named: &[String], otherwise: &str) -> Result<String, Failure> {
+        let flags = self.region.iter().map(|region| match region.trim() {
+            "all" => Ok("all".to_string()),
+            name => read_region("--region", name),
+        });
+        let regions: Vec<String> = flags.chain(named.iter().cloned().map(Ok)).collect::<Result<_, _>>()?;
+        Ok(match regions.as_slice() {
             [] => otherwise.to_string(),
-            all if all.contains(&"all") => "all".to_string(),
+            all if all.iter().any(|region| region == "all") => "all".to_string(),
             some => some.join(","),
-        }
+        })
     }
 
     /// Asks the four questions behind an answer about types in these regions: the facts of all
@@ -116,8 +122,15 @@ impl RegionScopeArgs {
         printer: &mut Printer,
     ) {
         if !offers.is_empty() && offers.iter().all(|offer| offer.price_per_hour.is_none()) {
-            let other = if self.os == "linux" { "" } else { "; try --os linux" };
-            printer.note(&format!("no match: no on-demand price for {} in these regions{other}", self.os));
+            let other = if self.os == "linux" { "" } else { "try --os linux, or " };
+            let regions: BTreeSet<&str> = offers.iter().map(|offer| offer.region.as_str()).collect();
+            let named = match regions.len() {
+                0..=3 => regions.into_iter().collect::<Vec<_>>().join(","),
+                _ => ports.settings.region.value.to_string(),
+            };
+            let (os, command) = (&self.os, collect_command("price", &named));
+            printer
+                .note(&format!("no match: no on-demand price for {os} in these regions; {other}{command}"));
         }
         if named || !self.region.is_empty() || !printer.is_verbose() {
             return;
@@ -226,11 +239,13 @@ pub(crate) fn read_facts(page: Page, ports: &CommandPorts) -> Result<Vec<TypeFac
     Ok(facts)
 }
 
-/// Returns the facts of one type. An unknown name is a usage failure.
+/// Returns the facts of one type, named in any case. An unknown name is a usage failure.
 pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
-    facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
-        let near = suggest_closest(name, facts.iter().map(|t| t.instance_type.as_str()));
-        let hint = match facts.iter().any(|t| t.family == name) {
+    let names = facts.iter().map(|t| t.instance_type.as_str());
+    let found = find_type_name(name, names.clone());
+    found.and_then(|found| facts.iter().find(|t| t.instance_type == found)).ok_or_else(|| {
+        let near = suggest_type(name, names);
+        let hint = match facts.iter().any(|t| t.family.eq_ignore_ascii_case(name)) {
             true => format!("it is a family: truffle search '{name}.*' lists its types"),
             false => "truffle search lists the instance types".into(),
         };

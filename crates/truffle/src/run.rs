@@ -2,7 +2,7 @@ use std::path::Path;
 
 use catalog::Value;
 use catalog::ports::Ask;
-use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings};
+use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings, refuse_other_format};
 use domain::Timestamp;
 
 use crate::commands::{
@@ -31,7 +31,11 @@ pub fn run(
     let Some(path) = &args.common.out else { return answer(args, ports, printer, now) };
     // The file is replaced only by a complete answer; a failure leaves the old file.
     let (target, file) = OutputFile::open(path)?;
-    printer.redirect(format(args, path, ports.settings), file);
+    let format = format(args, path, ports.settings);
+    if ports.settings.for_spreadsheet {
+        refuse_other_format(format)?;
+    }
+    printer.redirect(format, file);
     let exit = answer(args, ports, printer, now)?;
     target.publish()?;
     Ok(exit)
@@ -63,6 +67,7 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
         return Err(as_of_without_effect());
     }
     let unused = [
+        ("--for-spreadsheet", common.flags.for_spreadsheet && (silent || script)),
         ("--out", common.out.is_some() && (silent || export)),
         ("--output", common.flags.output.is_some() && (silent || export || script)),
         ("--columns", !common.columns.is_empty() && (silent || script)),

@@ -26,8 +26,8 @@ pub struct QueryBounds {
     /// Memory limit, such as 512MiB or 4GiB [default: 2GiB]
     #[arg(long, value_name = "SIZE", value_parser = read_memory)]
     pub memory: Option<u64>,
-    /// Number of threads; 0 means one per core [default: 0]
-    #[arg(long, value_name = "N")]
+    /// Number of threads, at most 256; 0 means one per core [default: 0]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = read_threads)]
     pub threads: Option<u32>,
 }
 
@@ -63,6 +63,19 @@ impl QueryBounds {
             }
         }
     }
+}
+
+/// Reads a maximum number of rows.
+pub(crate) fn read_rows(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("\"{text}\" is not a number of rows; 0 means no limit"))
+}
+
+/// Maximum number of threads of a statement.
+const THREADS: u32 = 256;
+
+fn read_threads(text: &str) -> Result<u32, String> {
+    let threads = text.parse().ok().filter(|threads| *threads <= THREADS);
+    threads.ok_or_else(|| format!("\"{text}\" is not a number of threads from 0 to {THREADS}"))
 }
 
 fn read_span(text: &str) -> Result<Duration, String> {
@@ -130,8 +143,8 @@ impl QueryRequest {
     }
 }
 
-/// Prints the age and the gaps of the data in these tables, from which a query was answered, and the
-/// number of lines of bills without an effective cost in the answer.
+/// Prints the age and the gaps of the data in these tables, from which a query was answered, and
+/// the number of lines of bills without an effective cost in the answer.
 pub(crate) fn note_data_age(
     asked: &QueryRequest,
     tables: &[String],
@@ -147,12 +160,10 @@ pub(crate) fn note_data_age(
     // A statement reads all rows. A question reads those of its instant.
     let any_time = ports.at_any_time();
     let used = if matches!(asked, QueryRequest::Statement(_)) { &any_time } else { ports };
-    let mut facts = AnswerFacts { lines_without_effective_cost, ..AnswerFacts::default() };
+    let mut facts = AnswerFacts { lines_without_effective_cost, bills: None };
     if read.contains(&"charge") {
         let page = used.answer("cost/newest-usage", &[("month", &asked.month())])?;
-        if let Some(extent) = rows::<NewestUsageRow>(page)?.pop() {
-            (facts.newest_usage, facts.payers_left_out) = (extent.newest_usage, extent.payers_left_out);
-        }
+        facts.bills = rows::<NewestUsageRow>(page)?.pop();
     }
     let regions = asked.regions();
     let runs = used.answer("data/runs", &[("scopes", &regions)])?;
@@ -222,10 +233,20 @@ pub(crate) fn stream(
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
 ) -> Result<QuerySummary, Failure> {
-    let mut out = printer.stream(ports.encode);
+    let mut out = match is_explain(&query.sql) {
+        true => printer.stream_lines(ports.encode),
+        false => printer.stream(ports.encode),
+    };
     let ended = pages(query, stop, ports, &mut |page| out.page(page))?;
     out.finish()?;
     Ok(ended)
+}
+
+/// Whether the answer of a statement is a plan, which DuckDB draws on several lines. Values of a
+/// table are not in it.
+fn is_explain(sql: &str) -> bool {
+    let word: String = sql.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+    word.eq_ignore_ascii_case("explain")
 }
 
 /// Runs a statement in the isolated query process and sends its pages to `sink` as they arrive.

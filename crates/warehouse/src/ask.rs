@@ -74,7 +74,8 @@ impl Warehouse {
     }
 
     /// Verifies the files that a text with names of tables can read: those of changes and bills.
-    /// Snapshots are in the warehouse's own file. A question about one family reads its files alone.
+    /// Snapshots are in the warehouse's own file. A question about one family reads the family's
+    /// files alone.
     fn verify(&self, text: &str, family: Option<&str>) -> Result<(), AskError> {
         let is_read = |dataset: &&Dataset| {
             let in_files = matches!(dataset.kind, DatasetKind::Changes | DatasetKind::Statement);

@@ -235,3 +235,56 @@ fn a_view_over_files_keeps_filter_pushdown() {
     assert!(plan.contains("READ_PARQUET") && plan.contains("Filters"), "the scan itself filters: {plan}");
     assert!(!plan.contains("UNION") && !plan.contains("FILTER "), "{plan}");
 }
+
+/// A query with one row of the run log for each (day, scope) of charges.
+fn runs_of_charges(runs: &[(&str, &str)]) -> String {
+    let row = |(day, scope): &(&str, &str)| {
+        format!(
+            "SELECT '{day}' AS run_id, 'charge' AS dataset, '{scope}' AS scope, 'complete' AS outcome, \
+             TIMESTAMP '2026-10-{day}' AS observed_at"
+        )
+    };
+    runs.iter().map(row).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+#[test]
+fn a_linked_accounts_report_ends_only_its_lines() {
+    let check = |runs: &[(&str, &str)], lines: &str, expected: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let lines = format!("SELECT * FROM (VALUES {lines}) AS t (run_id, bill, sub_account_id)");
+        let sources = [
+            source_of(&folder.path().join("runs"), "collection_run", &[&runs_of_charges(runs)]),
+            source_of(&folder.path().join("charges"), "charge", &[&lines]),
+        ];
+        let connection = Connection::open_in_memory().unwrap();
+        make_all(&connection, &sources).unwrap();
+        let spans = "SELECT concat_ws(' ', run_id, coalesce(sub_account_id, '-'), \
+            coalesce(CAST(day(valid_until) AS VARCHAR), 'valid')) FROM charge_history ORDER BY ALL";
+        assert_eq!(texts(&connection, spans).join(", "), expected, "{runs:?}");
+        let all = texts(&connection, "SELECT bill FROM charge WHERE sub_account_id IS NULL");
+        assert_eq!(all.len(), expected.matches("- valid").count(), "{runs:?}");
+    };
+    let payer = "('01', 'P/2026-09', 'P'), ('01', 'P/2026-09', 'A'), ('01', 'P/2026-09', NULL)";
+    check(&[("01", "P/2026-09")], payer, "01 - valid, 01 A valid, 01 P valid");
+    check(
+        &[("01", "P/2026-09"), ("02", "P/A/2026-09"), ("03", "P/A/2026-09")],
+        payer,
+        "01 - valid, 01 A 2, 01 P valid",
+    );
+    check(
+        &[("01", "P/2026-09"), ("04", "P/2026-09"), ("05", "P/A/2026-09")],
+        payer,
+        "01 - 4, 01 A 4, 01 P 4",
+    );
+    let linked = "('02', 'P/2026-09', 'A'), ('02', 'P/2026-09', 'B')";
+    check(&[("02", "P/A+B/2026-09"), ("03", "P/B/2026-09")], linked, "02 A valid, 02 B 3");
+    check(&[("02", "P/A+B/2026-09"), ("03", "P/A+B+C/2026-09")], linked, "02 A 3, 02 B 3");
+    check(&[("02", "P/A+B/2026-09"), ("03", "P/C/2026-09")], linked, "02 A valid, 02 B valid");
+    check(&[("02", "P/A+B/2026-09"), ("03", "P/2026-09")], linked, "02 A 3, 02 B 3");
+    let days = "('05', 'P/2026-09-02', 'A'), ('05', 'P/2026-09-02', NULL), ('06', 'A/2026-09-02', NULL)";
+    check(
+        &[("05", "P/2026-09-02"), ("06", "A/2026-09-02"), ("03", "P/A/2026-09")],
+        days,
+        "05 - valid, 05 A 3, 06 - 3",
+    );
+}

@@ -27,10 +27,29 @@ pub(crate) fn plain_message(text: &str) -> String {
         return TOO_DEEP.into();
     }
     // Some errors quote a whole value, and a statement can make a value of any length.
-    match text.char_indices().nth(WORDS) {
+    let text = match text.char_indices().nth(WORDS) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_string(),
-    }
+    };
+    with_breaks_of_duckdb(&text)
+}
+
+/// Returns a message with only those line breaks that DuckDB adds itself. A value that it quotes may
+/// contain others.
+fn with_breaks_of_duckdb(text: &str) -> String {
+    let begins_line = |rest: &str| {
+        let marks = ["LINE ", "\nLINE ", "Did you mean", "Candidate"];
+        rest.trim_matches(' ') == "^" || marks.iter().any(|mark| rest.starts_with(mark))
+    };
+    let mut pieces = text.split_inclusive('\n').scan(0, |from, piece| {
+        *from += piece.len();
+        Some((piece, &text[*from..]))
+    });
+    pieces.by_ref().fold(String::new(), |message, (piece, rest)| match piece.strip_suffix('\n') {
+        Some(line) if begins_line(rest) => message + line + "\n",
+        Some(line) => message + line + "\\n",
+        None => message + piece,
+    })
 }
 
 /// Maximum number of characters of a message; the longest list of candidates has about 2000.
@@ -61,6 +80,10 @@ mod tests {
             "Table x does not exist!\nDid you mean \"y\"?",
         );
         check("Binder Error: Catalog Error: no\n\nLINE 1: x\n        ^", "no\n\nLINE 1: x\n        ^");
+        check(
+            "Conversion Error: Could not convert string 'a\nhint: b' to INT32\n\nLINE 1: x\n  ^",
+            "Could not convert string 'a\\nhint: b' to INT32\n\nLINE 1: x\n  ^",
+        );
         check("Invalid Input Error: my own: text", "my own: text");
         check("an Error", "an Error");
         check("INTERNAL Error: oh\n\nStack Trace:\n\n/build/duckdb.so", "oh");

@@ -81,8 +81,8 @@ fn connect_memory(sources: &[WarehouseSource]) -> duckdb::Result<Connection> {
     Ok(connection)
 }
 
-/// Opens a published file. None when there is none, or when it cannot be read: it is disposable, and
-/// is created again.
+/// Opens a published file. None when there is none, or when it cannot be read: it is disposable,
+/// and is created again.
 fn open_published(path: &Path) -> Option<Connection> {
     if !path.exists() {
         return None;

@@ -68,9 +68,13 @@ pub(crate) fn run_serve(
     Ok(())
 }
 
+/// Limit of a scenario file, in MiB.
+const LARGEST_SCENARIO: usize = 16;
+
 fn scenario(path: Option<&Path>) -> Result<Scenario, Failure> {
     let Some(path) = path else { return Ok(Scenario::default()) };
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = std::fs::File::open(path).and_then(|file| domain::read_text(file, LARGEST_SCENARIO));
+    let text = text.map_err(|error| {
         Failure::new(FailureKind::Data, format!("--scenario {}: {error}", path.display()))
             .hint("mycelium sandbox serve --scenario FILE, with a readable YAML file")
     })?;

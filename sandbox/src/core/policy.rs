@@ -157,8 +157,9 @@ fn condition(operator: &str, key: &str, wanted: &[String], context: &PolicyConte
     };
     match set {
         Some("ForAllValues") => values.iter().all(one),
-        _ if negative => values.iter().all(one),
-        _ => values.iter().any(one),
+        Some(_) => values.iter().any(one),
+        None if negative => values.iter().all(one),
+        None => values.iter().any(one),
     }
 }
 
@@ -296,6 +297,16 @@ mod tests {
             IamDecision::Silent,
         );
         check(keys, "ec2:CreateTags", "i", &[], IamDecision::Silent);
+        let other = json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"ForAnyValue:StringNotEquals": {"aws:TagKeys": ["a", "b"]}}});
+        for (keys, expected) in [
+            (&["a", "c"][..], IamDecision::Allow),
+            (&["c"], IamDecision::Allow),
+            (&["a", "b"], IamDecision::Silent),
+            (&[], IamDecision::Silent),
+        ] {
+            let keys: Vec<(&str, &str)> = keys.iter().map(|key| ("aws:TagKeys", *key)).collect();
+            check(other.clone(), "ec2:CreateTags", "i", &keys, expected);
+        }
         let off = json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"Null": {"ec2:SourceInstanceARN": "true"}}}]);
         check(off.clone(), "ec2:StopInstances", "i", &[], IamDecision::Deny);
         check(off, "ec2:StopInstances", "i", &[("ec2:SourceInstanceARN", "i1")], IamDecision::Allow);

@@ -11,6 +11,8 @@ pub(crate) type FilterValues<R> = for<'a, 'd> fn(&'a RegionView<'d>, &'a R) -> V
 pub(crate) struct FilterTable<R: 'static> {
     /// Returns the tags, for `tag:<key>` and `tag-key`.
     pub(crate) tags: Option<fn(&R) -> &ResourceTags>,
+    /// Returns key and value of a row that is itself a tag, for `tag:<key>`.
+    pub(crate) tag: Option<fn(&R) -> (&str, &str)>,
     pub(crate) named: &'static [(&'static str, FilterValues<R>)],
     /// Filters for which no resource here has a value.
     pub(crate) bare: &'static [&'static str],
@@ -20,6 +22,7 @@ pub(crate) struct FilterTable<R: 'static> {
 enum FilterSubject<R> {
     Tag(fn(&R) -> &ResourceTags, String),
     TagKey(fn(&R) -> &ResourceTags),
+    OneTag(fn(&R) -> (&str, &str), String),
     Named(FilterValues<R>),
     Nothing,
 }
@@ -57,6 +60,10 @@ impl<R> RequestFilters<R> {
             let fits = |text: &str| values.iter().any(|pattern| matches(pattern, text));
             match look {
                 FilterSubject::Tag(tags, key) => tags(row).get(key).is_some_and(|value| fits(value)),
+                FilterSubject::OneTag(tag, key) => {
+                    let (own, value) = tag(row);
+                    own == key && fits(value)
+                }
                 FilterSubject::TagKey(tags) => tags(row).keys().any(|key| fits(key)),
                 FilterSubject::Named(has) => has(desk, row).iter().any(|value| fits(value)),
                 FilterSubject::Nothing => false,
@@ -74,6 +81,9 @@ impl<R> FilterTable<R> {
             if name == "tag-key" {
                 return Some(FilterSubject::TagKey(tags));
             }
+        }
+        if let (Some(tag), Some(key)) = (self.tag, name.strip_prefix("tag:")) {
+            return Some(FilterSubject::OneTag(tag, key.to_string()));
         }
         let named =
             self.named.iter().find(|(known, _)| *known == name).map(|(_, has)| FilterSubject::Named(*has));

@@ -6,6 +6,7 @@ use super::cbor;
 use super::message::{ResponsePieces, response};
 use crate::core::{ApiError, ApiResult};
 use crate::engine::ApiReply;
+use crate::wire::xml_text;
 
 /// The protocol in which a service answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +88,8 @@ fn encode_error(
     error: &ApiError,
     now: Timestamp,
 ) -> Response<ResponsePieces> {
-    let (code, message) = (escape(&*error.code), escape(&error.message));
+    let (code, message) = (xml_text(&error.code), xml_text(&error.message));
+    let (code, message) = (escape(&*code), escape(&*message));
     let kind = if error.status >= 500 { "Receiver" } else { "Sender" };
     let headers = [("x-amzn-requestid", request.to_string())];
     match style {

@@ -103,6 +103,16 @@ impl XmlContent {
     }
 }
 
+/// Whether XML 1.0 can carry a character, as itself or as a reference (production 2, `Char`).
+pub(crate) fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Returns a text with U+FFFD for each character that XML 1.0 cannot carry.
+pub(crate) fn xml_text(text: &str) -> String {
+    text.chars().map(|c| if is_xml_char(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 #[inline(always)]
 fn open(name: &str, out: &mut String) {
     out.push('<');
@@ -130,9 +140,10 @@ impl XmlValue for str {
     fn write_xml(&self, out: &mut String) {
         // Most texts have nothing to escape, and a check costs less than escaping. The check reads
         // all bytes without an early exit, which is faster than one that stops at the first match.
-        let special = |byte: u8| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"');
+        let special = |byte: u8| matches!(byte, b'<' | b'>' | b'&' | b'\'' | b'"' | b'\r');
         if self.bytes().fold(false, |any, byte| any | special(byte)) {
-            out.push_str(&escape(self));
+            // A parser would read a plain CR as LF.
+            out.push_str(&escape(self).replace('\r', "&#13;"));
         } else {
             out.push_str(self);
         }

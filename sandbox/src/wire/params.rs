@@ -1,6 +1,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::node::{is_xml_char, xml_text};
 use crate::core::{ApiError, ApiResult};
 
 /// Maximum number of parameters; no call that is served has more.
@@ -16,13 +17,20 @@ pub struct QueryParams {
 }
 
 impl QueryParams {
-    /// Reads a form. Errors, with AWS's message: a repeated key, an empty key, or more than 20,000
-    /// parameters.
+    /// Reads a form. Errors, with AWS's message: a repeated key, an empty key, more than 20,000
+    /// parameters, or a character that XML 1.0 cannot carry, because answers repeat parameters.
     pub fn parse(form: &[u8]) -> Result<QueryParams, String> {
         let mut params = QueryParams::default();
         for (key, value) in form_urlencoded::parse(form) {
             if key.is_empty() || params.values.len() >= MOST {
                 return Err("The query string is malformed".to_string());
+            }
+            if let Some(bad) = key.chars().chain(value.chars()).find(|c| !is_xml_char(*c)) {
+                let code = u32::from(bad);
+                return Err(format!(
+                    "The parameter {} contains the character U+{code:04X}, which is not valid in XML 1.0",
+                    xml_text(&key)
+                ));
             }
             if let Some(key) = params.insert(key.into_owned(), value.into_owned()) {
                 return Err(format!("The parameter {key} is given twice"));
@@ -274,6 +282,23 @@ mod tests {
     fn rejects_repeated_and_empty_keys() {
         for bad in ["=x", "A=1&A=2", "A=1&%41=2"] {
             assert!(QueryParams::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn refuses_characters_that_xml_cannot_carry() {
+        for (bad, code) in [
+            ("Tag.1.Value=a%00b", "U+0000"),
+            ("Tag.1.Value=%1B%5B2J", "U+001B"),
+            ("Name=x%0B", "U+000B"),
+            ("Name=%EF%BF%BE", "U+FFFE"),
+            ("N%01me=x", "U+0001"),
+        ] {
+            let why = QueryParams::parse(bad.as_bytes()).expect_err(bad);
+            assert!(why.contains(code) && why.chars().all(is_xml_char), "{why}");
+        }
+        for good in ["A=%09%0A%0D", "A=%C2%85", "A=%E2%80%AE%F0%9F%98%80", "A=%EF%BF%BD"] {
+            assert!(QueryParams::parse(good.as_bytes()).is_ok(), "{good}");
         }
     }
 

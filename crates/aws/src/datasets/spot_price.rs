@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::SpotPrice;
 use catalog::ports::Gap;
-use domain::{Decimal, Timestamp, parse_spot_product};
+use domain::{Decimal, Timestamp, currency_of, parse_spot_product};
 
 use crate::gap::gap;
 use crate::region_context::RegionContext;
@@ -34,6 +34,8 @@ enum LeftOut {
 }
 
 pub(crate) async fn collect(context: &RegionContext, sink: &mut RowSink) -> Result<(), Gap> {
+    let currency = currency_of(&context.region)
+        .ok_or_else(|| Gap::from(format!("the currency of {} is not known", context.region)))?;
     let client = context.ec2();
     let zones = ZoneIds::of(&client).await?;
     let call = client.describe_spot_price_history().start_time(date_time(context.since)).max_results(PAGE);
@@ -43,7 +45,7 @@ pub(crate) async fn collect(context: &RegionContext, sink: &mut RowSink) -> Resu
         let page = page.map_err(|error| gap("ec2:DescribeSpotPriceHistory", &error))?;
         let mut rows = Vec::new();
         for price in page.spot_price_history() {
-            match row(price, &zones, context) {
+            match row(price, &zones, context, currency) {
                 Ok(row) => rows.push(row),
                 Err(LeftOut::NoZoneId) => nameless += 1,
                 Err(LeftOut::UnknownFormat) => unknown += 1,
@@ -58,7 +60,12 @@ pub(crate) async fn collect(context: &RegionContext, sink: &mut RowSink) -> Resu
     Ok(())
 }
 
-fn row(price: &SpotPrice, zones: &ZoneIds, context: &RegionContext) -> Result<SpotPriceChangeRow, LeftOut> {
+fn row(
+    price: &SpotPrice,
+    zones: &ZoneIds,
+    context: &RegionContext,
+    currency: &str,
+) -> Result<SpotPriceChangeRow, LeftOut> {
     let az_id = zones.id(price.availability_zone_id(), price.availability_zone());
     let az_id = az_id.ok_or(LeftOut::NoZoneId)?;
     let product = price.product_description().and_then(|words| parse_spot_product(words.as_str()));
@@ -69,6 +76,6 @@ fn row(price: &SpotPrice, zones: &ZoneIds, context: &RegionContext) -> Result<Sp
         az_id,
         product: product.ok_or(LeftOut::UnknownFormat)?.into(),
         price_per_hour: money(price.spot_price()).ok_or(LeftOut::UnknownFormat)?,
-        currency: context.currency.into(),
+        currency: currency.into(),
     })
 }

@@ -146,7 +146,7 @@ pub(super) const SPOT_REQUEST: Dataset = Dataset {
         status_words Text Private "AWS status message",
         instance_id Text Private "id of the launched instance; null without one",
         instance_type Text Public "instance type; null if not reported",
-        max_price Price Public "maximum price per hour, USD",
+        max_price Price Public "maximum price per hour, in the currency of the region's partition",
         interruption_behavior Text Public "terminate, stop or hibernate; null if not reported",
         created_at Timestamp Public "time of creation",
         tags Text Object "its tags, a JSON object",

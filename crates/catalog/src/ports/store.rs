@@ -40,6 +40,8 @@ pub enum StoreError {
         lake: PathBuf,
         /// A lowercase fragment.
         reason: String,
+        /// The newest manifest that can be read and whose files are there.
+        intact: Option<u64>,
     },
     /// A file of the lake differs from the manifest's description.
     #[error("{} is damaged: {reason}", .lake.join(.file).display())]
@@ -79,7 +81,7 @@ pub enum BillLayout {
 /// Opens a text file, which may be compressed.
 pub type TextOpener<'a> = &'a dyn Fn(&Path) -> io::Result<Box<dyn BufRead>>;
 
-/// The accounts whose lines a bill states completely.
+/// The accounts of which a bill has all lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BillCoverage<'a> {
     /// Unknown: the bill's own lines and the lake decide. `reporter` is the account in which the
@@ -279,11 +281,11 @@ pub struct DatasetResize {
     pub dataset: String,
     /// Size before.
     pub before: DatasetSize,
-    /// Size after, read back from the lake; `None` on a dry run that cannot compute it.
-    pub after: Option<DatasetSize>,
+    /// Size after, read back from the lake; on a dry run, the size that it would have.
+    pub after: DatasetSize,
 }
 
-/// The result of lake maintenance: compaction, pruning or forgetting an account.
+/// The result of lake maintenance: compaction, pruning, forgetting an account or dropping runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MaintenanceReport {
     /// Every dataset that has files.
@@ -293,6 +295,30 @@ pub struct MaintenanceReport {
     /// Number of older manifests that a reader still has open. The next writing command removes
     /// their files.
     pub pinned: usize,
+}
+
+/// The result of a comparison of all files with their digests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerificationReport {
+    /// Number of files.
+    pub files: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// The files that are missing or differ.
+    pub damaged: Vec<DamagedFile>,
+}
+
+/// A file of the lake that is missing or differs from its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedFile {
+    /// The dataset.
+    pub dataset: String,
+    /// The run that wrote it; `None` if it has rows of many runs.
+    pub run_id: Option<String>,
+    /// The path in the lake.
+    pub file: String,
+    /// The reason: a lowercase fragment.
+    pub reason: String,
 }
 
 /// Checks the signature of a text. The error is a lowercase fragment.
@@ -377,6 +403,24 @@ pub trait Store {
     /// log then records that some were removed), and its part of the log. With `dry_run` nothing is
     /// written.
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError>;
+
+    /// Takes runs out of the lake: their rows and their part of the log. A later report that a
+    /// scope was unchanged since such a run goes too. The same files may be imported again. With
+    /// `dry_run` nothing is written.
+    fn drop_runs(
+        &self,
+        runs: &[String],
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<MaintenanceReport, StoreError>;
+
+    /// Takes the damaged files out of the lake, with their runs' entries in the log. A file of
+    /// many runs leaves a gap there. With `dry_run` nothing is written.
+    fn drop_damaged(&self, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError>;
+
+    /// Reads every file of the lake and compares it with its digest. Returns `None` if there is no
+    /// lake.
+    fn verify(&self) -> Result<Option<VerificationReport>, StoreError>;
 
     /// Imports spot price history from Parquet files with the columns `observed_at, instance_type,
     /// region, az_id, spot_usd` (and optionally `on_demand_usd`, which is not stored). With

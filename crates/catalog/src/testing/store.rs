@@ -7,6 +7,7 @@ use domain::Timestamp;
 use crate::ports::{
     AddedRows, BillFiles, BillLayout, BundleReport, CommitReport, DatasetSize, ImportReport, LakeContent,
     MaintenanceReport, RetentionRule, RunWriter, ScopeReport, SignatureCheck, Store, StoreError, TextOpener,
+    VerificationReport,
 };
 use crate::{ColumnValues, Dataset, DatasetScope, RowBatch};
 
@@ -168,6 +169,18 @@ impl Store for MemoryStore {
         Err(unsupported("forgetting"))
     }
 
+    fn drop_runs(&self, _: &[String], _: Timestamp, _: bool) -> Result<MaintenanceReport, StoreError> {
+        Err(unsupported("dropping runs"))
+    }
+
+    fn drop_damaged(&self, _: Timestamp, _: bool) -> Result<MaintenanceReport, StoreError> {
+        Err(unsupported("files"))
+    }
+
+    fn verify(&self) -> Result<Option<VerificationReport>, StoreError> {
+        Err(unsupported("files"))
+    }
+
     fn import_spot_history(&self, _: &[PathBuf], _: Timestamp, _: bool) -> Result<ImportReport, StoreError> {
         Err(unsupported("Parquet files"))
     }
@@ -301,6 +314,23 @@ impl Store for FailingStore<'_> {
 
     fn forget(&self, account: &str, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError> {
         self.inner.forget(account, now, dry_run)
+    }
+
+    fn drop_runs(
+        &self,
+        runs: &[String],
+        now: Timestamp,
+        dry_run: bool,
+    ) -> Result<MaintenanceReport, StoreError> {
+        self.inner.drop_runs(runs, now, dry_run)
+    }
+
+    fn drop_damaged(&self, now: Timestamp, dry_run: bool) -> Result<MaintenanceReport, StoreError> {
+        self.inner.drop_damaged(now, dry_run)
+    }
+
+    fn verify(&self) -> Result<Option<VerificationReport>, StoreError> {
+        self.inner.verify()
     }
 
     fn import_spot_history(

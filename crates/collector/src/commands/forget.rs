@@ -32,7 +32,7 @@ pub(crate) fn run_forget(
     drop(progress);
     let done = done.map_err(lake_failure)?;
     let nothing = format!("the lake has no data of account {}", args.account);
-    let known = done.datasets.iter().any(|resized| resized.after != Some(resized.before));
+    let known = size_report::has_changes(&done);
     size_report::report(&done, args.dry_run, &nothing, ports, printer)?;
     Ok(if known { Exit::Done } else { Exit::NothingMatched })
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod bundle;
 pub(crate) mod compact;
+pub(crate) mod drop;
 pub(crate) mod forget;
 pub(crate) mod policy;
 pub(crate) mod prune;

@@ -40,12 +40,9 @@ pub(crate) fn run_policy(
     if addresses.is_empty() || !words.is_empty() {
         statements.extend(snapshot_statement(&words)?);
     }
-    statements.extend(
-        addresses
-            .iter()
-            .enumerate()
-            .flat_map(|(at, address)| bucket_statements(at + 1, address, &ports.settings.region.value)),
-    );
+    for (at, address) in addresses.iter().enumerate() {
+        statements.extend(bucket_statements(at + 1, address, &ports.settings.region.value)?);
+    }
     if statements.is_empty() {
         printer.note("these datasets are public and need no permission");
         return Ok(Exit::Done);
@@ -74,16 +71,54 @@ fn snapshot_statement(words: &[String]) -> Result<Option<Value>, Failure> {
 }
 
 /// Returns the statements for one S3 address: list its bucket and read its objects.
-fn bucket_statements(number: usize, address: &S3Address, region: &Region) -> [Value; 2] {
-    let partition = match region.to_string() {
-        region if region.starts_with("cn-") => "aws-cn",
-        region if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
-    };
+fn bucket_statements(number: usize, address: &S3Address, region: &Region) -> Result<[Value; 2], Failure> {
+    let partition = domain::partition_of(region.as_str()).ok_or_else(|| {
+        Failure::usage(format!("region \"{region}\" is in no known AWS partition"))
+            .hint("choose the bucket's region with --region")
+    })?;
     let bucket = format!("arn:{partition}:s3:::{}", address.bucket);
-    let objects = format!("{bucket}/{}*", address.key_prefix());
-    [
-        json!({"Sid": format!("MyceliumList{number}"), "Effect": "Allow", "Action": LIST_BUCKET, "Resource": bucket}),
-        json!({"Sid": format!("MyceliumRead{number}"), "Effect": "Allow", "Action": GET_OBJECT, "Resource": objects}),
-    ]
+    let keys = format!("{}*", escaped(&address.key_prefix()));
+    let objects = format!("{bucket}/{keys}");
+    let mut list = json!({"Sid": format!("MyceliumList{number}"), "Effect": "Allow", "Action": LIST_BUCKET, "Resource": bucket});
+    if !address.prefix.is_empty() {
+        // HeadBucket has no prefix and is refused, but a refusal states the bucket's region too.
+        list["Condition"] = json!({"StringLike": {"s3:prefix": keys}});
+    }
+    let read = json!({"Sid": format!("MyceliumRead{number}"), "Effect": "Allow", "Action": GET_OBJECT, "Resource": objects});
+    Ok([list, read])
+}
+
+/// Returns a key as IAM matches it literally: `*`, `?` and `$` as policy variables.
+fn escaped(key: &str) -> String {
+    key.chars().fold(String::new(), |key, c| match c {
+        '*' | '?' | '$' => format!("{key}${{{c}}}"),
+        c => key + &c.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_s3_policy_covers_one_prefix_literally() {
+        let check = |address: &str, prefix: Option<&str>, objects: &str| {
+            let address = S3Address::of(address).unwrap().unwrap();
+            let [list, read] = bucket_statements(1, &address, &Region::parse("eu-west-1").unwrap()).unwrap();
+            assert_eq!(list["Condition"]["StringLike"]["s3:prefix"].as_str(), prefix);
+            assert_eq!(list["Condition"].is_null(), prefix.is_none());
+            assert_eq!(
+                (read["Resource"].as_str(), list["Resource"].as_str()),
+                (Some(objects), Some("arn:aws:s3:::bills"))
+            );
+        };
+        check("s3://bills", None, "arn:aws:s3:::bills/*");
+        check("s3://bills/daily/", Some("daily/*"), "arn:aws:s3:::bills/daily/*");
+        check("s3://bills/a*b/?c", Some("a${*}b/${?}c/*"), "arn:aws:s3:::bills/a${*}b/${?}c/*");
+        check(
+            "s3://bills/${aws:username}",
+            Some("${$}{aws:username}/*"),
+            "arn:aws:s3:::bills/${$}{aws:username}/*",
+        );
+    }
 }

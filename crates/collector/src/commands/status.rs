@@ -6,7 +6,7 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report, describe_age};
 use domain::Timestamp;
 
-use crate::{Ports, lake_failure, quarantine};
+use crate::{Ports, lake_failure, quarantine, verification};
 
 /// Show the contents of the lake: the age, size and gaps of each dataset.
 ///
@@ -27,6 +27,9 @@ pub struct CollectorStatusArgs {
     /// Release quarantined prices by the ids that --held lists, or all
     #[arg(long, value_name = "ID", value_delimiter = ',', conflicts_with_all = ["all", "held", "datasets"])]
     pub accept: Vec<String>,
+    /// Read every file of the lake and compare it with its digest; lists the damaged files
+    #[arg(long, conflicts_with_all = ["all", "held", "accept", "datasets"])]
+    pub verify: bool,
     /// With --accept: show the prices and release none
     #[arg(long, requires = "accept")]
     pub dry_run: bool,
@@ -65,14 +68,13 @@ pub(crate) fn run_status(
         printer.report(&described_report(args, ports, now)?, ports.encode)?;
         return Ok(Exit::Done);
     }
+    if args.verify {
+        let verified = verification::verify(ports, printer)?;
+        return Ok(verified.unwrap_or_else(|| no_lake(&args.datasets, ports, printer)));
+    }
     let root = ports.store.root();
     let Some(shown) = ports.store.read_content().map_err(lake_failure)? else {
-        printer.note(&format!(
-            "not collected yet: there is no lake at {}; create one with {}",
-            root.display(),
-            snapshot_command(&args.datasets, ports)
-        ));
-        return Ok(Exit::NothingMatched);
+        return Ok(no_lake(&args.datasets, ports, printer));
     };
     printer.note(&format!("lake: {}, manifest {}", root.display(), shown.manifest));
     if args.held {
@@ -99,6 +101,16 @@ pub(crate) fn run_status(
     Ok(Exit::Done)
 }
 
+/// Notes that there is no lake, with the command that creates one.
+fn no_lake(datasets: &[String], ports: &Ports<'_>, printer: &mut Printer) -> Exit {
+    printer.note(&format!(
+        "not collected yet: there is no lake at {}; create one with {}",
+        ports.store.root().display(),
+        snapshot_command(datasets, ports)
+    ));
+    Exit::NothingMatched
+}
+
 /// Returns the command that collects these datasets in the default region.
 fn snapshot_command(datasets: &[String], ports: &Ports<'_>) -> String {
     let mut words = vec!["collector snapshot"];
@@ -120,6 +132,9 @@ fn described_report(
     now: Timestamp,
 ) -> Result<Report, Failure> {
     let empty = LakeContent { manifest: 0, log: Vec::new(), held: Vec::new() };
+    if args.verify {
+        return Ok(verification::report(&[]));
+    }
     if args.held { quarantine::report(ports, now) } else { Ok(report(args.all, &[], &empty, now)) }
 }
 

@@ -44,8 +44,8 @@ pub struct ImportArgs {
     /// and focus
     #[arg(long, conflicts_with = "whole")]
     pub partial: bool,
-    /// Accounts whose lines the files state completely, joined by commas, or all: for cur and focus.
-    /// Needed only if the report may be that of a linked account
+    /// Accounts of which the files have all lines, joined by commas, or all: for cur and focus.
+    /// Needed if the report may be that of a linked account
     #[arg(long, value_name = "ACCOUNT", value_delimiter = ',', conflicts_with = "partial")]
     pub covers: Vec<String>,
     /// Treat the files as complete for their regions and retire prices that they do not list: for

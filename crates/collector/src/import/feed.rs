@@ -181,7 +181,7 @@ fn read(
         (_, true) => Completeness::No,
         _ => Completeness::Unsaid { sealed: feeds::is_compressed(&start) },
     };
-    let context = FeedContext { source: &name, modified, now, whole, account: order.account };
+    let context = FeedContext { source: &name, modified, now, whole, in_force: None, account: order.account };
     file.rewind().map_err(|e| unreadable(path, &e))?;
     let mut reader = feeds::plain_text(Box::new(file)).map_err(|e| unreadable(path, &e))?;
     feeds::read(kind, &mut *reader, &context, sink).map_err(|error| {

@@ -100,10 +100,22 @@ pub(super) fn split_arguments(words: &[PathBuf]) -> Result<(Option<ImportKind>, 
         let unsaid = kind.is_none() && words.len() > 1 && *missing == words[0] && plain;
         return Err(if unsaid { no_kind(&missing.to_string_lossy()) } else { no_file(missing) });
     }
+    let is_special = |path: &&PathBuf| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
+    if let Some(special) = paths.iter().find(is_special) {
+        let shown = special.display();
+        // A file is read more than once: for its kind, its digest and its rows.
+        return Err(Failure::usage(format!("{shown} is a pipe or a device; expected a file"))
+            .hint(format!("write it to a file first: cat {shown} > FILE")));
+    }
     if let Some(folder) = paths.iter().find(|path| path.is_dir()) {
         let shown = folder.display();
         return Err(Failure::usage(format!("{shown} is a folder; expected files"))
             .hint(format!("collector import {shown}/*")));
+    }
+    if let Some(device) = paths.iter().find(|path| !path.is_file()) {
+        let shown = device.display();
+        return Err(Failure::usage(format!("{shown} is a device or a pipe; expected files"))
+            .hint(format!("cat {shown} > FILE, then collector import FILE")));
     }
     Ok((kind, paths))
 }

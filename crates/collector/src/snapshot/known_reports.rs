@@ -32,7 +32,11 @@ impl KnownReports {
         }
         if let (Some(version), true) = (&told.version, told.outcome == ScopeOutcome::Complete.word()) {
             let name = [&told.dataset, &told.scope, &told.source, version].map(String::clone);
-            self.published.insert(name, told.clone());
+            // Fetched as a list of the past, a publication counts from an earlier time.
+            let known = self.published.entry(name).or_insert_with(|| told.clone());
+            if told.observed_at < known.observed_at {
+                *known = told.clone();
+            }
         }
         let of_source = (told.dataset.clone(), told.scope.clone(), told.source.clone());
         keep_newer(&mut self.of_sources, of_source, &told);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use catalog::ports::{CapacityRequest, CostGroup};
 use catalog::{CollectionSource, Dataset, SnapshotOption, collectable_datasets};
 use console::Failure;
-use domain::{InstanceType, Region, Timestamp};
+use domain::{InstanceType, Timestamp};
 
 use super::args::SnapshotArgs;
 use super::dataset_table::join_names;
@@ -70,9 +70,9 @@ pub(crate) fn plan_snapshot(args: &SnapshotArgs, now: Timestamp) -> Result<Snaps
             Failure::usage("--region cannot combine all with named regions").hint("remove all from --region")
         );
     }
-    for region in args.region.iter().filter(|region| *region != "all") {
-        Region::parse(region).map_err(|why| Failure::usage(why.to_string()))?;
-    }
+    let regions = args.region.iter().filter(|region| *region != "all");
+    let regions =
+        regions.map(|region| console::read_region("--region", region)).collect::<Result<Vec<_>, _>>()?;
     let profiles: Vec<Option<String>> = args.account.iter().cloned().map(Some).collect();
     if !profiles.is_empty() && of_accounts.is_empty() {
         return Err(Failure::usage("--account has no effect here: the requested datasets are public files")
@@ -82,7 +82,7 @@ pub(crate) fn plan_snapshot(args: &SnapshotArgs, now: Timestamp) -> Result<Snaps
     Ok(SnapshotPlan {
         of_accounts,
         public,
-        regions: (!args.region.is_empty() && !all_regions).then(|| args.region.clone()),
+        regions: (!regions.is_empty()).then_some(regions),
         all_regions,
         profiles: if profiles.is_empty() { vec![None] } else { profiles },
         since: args.since.as_deref().map(|text| parse_since(text, &named, now)).transpose()?,
@@ -154,7 +154,9 @@ pub(crate) fn parse_datasets(typed: &[String]) -> Result<Vec<&'static Dataset>, 
 }
 
 fn parse_types(typed: &[String]) -> Result<Vec<String>, Failure> {
-    let parsed = typed.iter().map(|name| InstanceType::parse(name).map(|name| name.as_str().to_string()));
+    let parsed = typed
+        .iter()
+        .map(|name| InstanceType::parse(&name.to_lowercase()).map(|name| name.as_str().to_string()));
     let types: Result<BTreeSet<String>, _> = parsed.collect();
     Ok(types.map_err(|why| Failure::usage(why.to_string()))?.into_iter().collect())
 }

@@ -128,7 +128,17 @@ fn each_day_of_cost_explorer_is_a_report_of_its_own() {
     fails("2025-12-01", "2025-12-31", "is not a day; request it with --granularity DAILY");
     fails("2025-11-30", "2025-11-30T00:00:00Z", "is not a day");
     fails("\"UnblendedCost\"", "\"NetUnblendedCost\"", "it has no UnblendedCost");
-    fails("12.3456789012", "0.0000000000000000001", "does not fit DECIMAL(38,18)");
+    fails("12.3456789012", "1e20", "the amount \"1e20\" does not fit DECIMAL(38,18)");
+    fails("12.3456789012", "a lot", "does not fit DECIMAL(38,18)");
+    let fine = COSTS.replacen("12.3456789012", "12.34567890120000000051", 1);
+    let found = summary(FeedKind::CostExplorer, fine.as_bytes(), &["billed_cost"]).unwrap();
+    assert!(
+        found.contains("\n12.345678901200000001\n") && found.contains("[1 amount has more than 18 decimals"),
+        "{found}"
+    );
+    let odd = COSTS.replacen("RECORD_TYPE", "REGION", 1).replacen("\"Usage\"", "\"eu\\nhint: x\"", 1);
+    let error = summary(FeedKind::CostExplorer, odd.as_bytes(), &[]).unwrap_err().to_string();
+    assert_eq!(error, "the REGION \"eu\\nhint: x\" has not the form of a code");
     fails("{\"Group", "{\"NextPageToken\": \"x\", \"Group", "there is more");
     fails("\"Usage\", ", "", "1 keys and 2 definitions");
 }

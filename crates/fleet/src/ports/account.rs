@@ -12,6 +12,8 @@ pub struct CallerAccount {
     pub arn: String,
     /// Codes of the regions that can be queried.
     pub regions: Vec<String>,
+    /// Codes of the regions that the account has not opted into.
+    pub disabled: Vec<String>,
     /// AWS's clock at the time of its answer: deadlines are never compared with this machine's
     /// clock.
     pub now: Timestamp,

@@ -6,6 +6,7 @@ use super::instances::{InstanceSelector, Instances, RegionInstances};
 use super::memory::MemoryFleet;
 use crate::instance::ReapAction;
 use crate::launch::{LaunchReply, LaunchRequest};
+use crate::remains::RemainingResource;
 use jiff::SignedDuration;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -76,6 +77,15 @@ impl Instances for FaultyInstances<'_> {
             return Err(FleetError::Failed("AWS does not do it".to_string()));
         }
         self.fleet.end_instance(region, id, how)
+    }
+
+    fn list_remains(
+        &self,
+        region: &str,
+        id: &str,
+        disks: &[String],
+    ) -> Result<Vec<RemainingResource>, FleetError> {
+        self.fleet.list_remains(region, id, disks)
     }
 
     fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError> {

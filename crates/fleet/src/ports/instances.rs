@@ -3,6 +3,7 @@
 use super::FleetError;
 use crate::instance::{InstanceView, ReapAction};
 use crate::launch::{LaunchReply, LaunchRequest};
+use crate::remains::RemainingResource;
 use domain::Timestamp;
 
 /// The instances to query.
@@ -50,6 +51,18 @@ pub trait Instances {
     /// # Errors
     /// AWS refused the request or did not answer.
     fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError>;
+
+    /// Returns the resources that stay when the instance has ended: these disks, its Elastic IP
+    /// addresses, and the images made of it. Query them before the end, which detaches them.
+    ///
+    /// # Errors
+    /// AWS did not report one of them.
+    fn list_remains(
+        &self,
+        region: &str,
+        id: &str,
+        disks: &[String],
+    ) -> Result<Vec<RemainingResource>, FleetError>;
 
     /// Returns the architectures of an instance type, in AWS's spelling (`x86_64`, `arm64`).
     ///

@@ -6,6 +6,7 @@ use super::account::{Account, CallerAccount};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use crate::instance::{InstanceState, InstanceView, MetadataSettings, ReapAction};
 use crate::launch::{LaunchReply, LaunchRequest};
+use crate::remains::RemainingResource;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::tag;
@@ -28,13 +29,22 @@ pub struct MemoryFleet {
     /// Delayed requests, with their times of arrival.
     late: RefCell<Vec<(Timestamp, LaunchRequest, String)>>,
     cancelled: RefCell<Vec<String>>,
+    /// The fate of new instances; none if they run at once.
+    fate: RefCell<Option<PendingFate>>,
+    /// The resources that stay after an end, by instance.
+    remains: RefCell<BTreeMap<String, Vec<RemainingResource>>>,
 }
 
 struct MemoryInstance {
     seen: InstanceView,
     visible: Timestamp,
     gone: Option<Timestamp>,
+    /// When it leaves the state pending, and the state and reason that follow.
+    settles: Option<(Timestamp, InstanceState, Option<String>)>,
 }
+
+/// The fate of pending instances: how long they are pending, then the state and EC2's reason.
+type PendingFate = (SignedDuration, InstanceState, Option<String>);
 
 struct MemoryLaunchToken {
     request: LaunchRequest,
@@ -53,6 +63,8 @@ impl MemoryFleet {
             tokens: RefCell::default(),
             late: RefCell::default(),
             cancelled: RefCell::default(),
+            fate: RefCell::default(),
+            remains: RefCell::default(),
         }
     }
 
@@ -64,6 +76,17 @@ impl MemoryFleet {
             self.launch_once(&request, &token);
         }
         self.now.set(then);
+        for held in self.held.borrow_mut().iter_mut() {
+            if let Some((_, state, reason)) = held.settles.take_if(|(at, ..)| *at <= then) {
+                (held.seen.state, held.seen.reason) = (state, reason);
+                held.gone = state.is_over().then_some(then);
+            }
+        }
+    }
+
+    /// From now on, new instances are pending for a time, and then in this state for this reason.
+    pub fn launch_pending(&self, span: SignedDuration, then: InstanceState, reason: Option<&str>) {
+        *self.fate.borrow_mut() = Some((span, then, reason.map(String::from)));
     }
 
     fn next_before(&self, then: Timestamp) -> Option<(Timestamp, LaunchRequest, String)> {
@@ -80,7 +103,12 @@ impl MemoryFleet {
     /// Adds an instance.
     pub fn add(&self, seen: InstanceView) {
         let visible = self.now.get();
-        self.held.borrow_mut().push(MemoryInstance { seen, visible, gone: None });
+        self.held.borrow_mut().push(MemoryInstance { seen, visible, gone: None, settles: None });
+    }
+
+    /// Sets the resources that stay when an instance has ended.
+    pub fn set_remains(&self, id: &str, remains: Vec<RemainingResource>) {
+        self.remains.borrow_mut().insert(id.to_string(), remains);
     }
 
     /// Changes an instance, as another client may.
@@ -131,20 +159,26 @@ impl MemoryFleet {
         let now = self.now.get();
         let mut held = self.held.borrow_mut();
         let id = format!("i-memory{:04}", held.len());
+        let fate = self.fate.borrow().clone();
+        let settles = fate.map(|(span, state, why)| (domain::later(now, span), state, why));
         let seen = InstanceView {
             account: self.caller.account.clone(),
             region: request.region.clone(),
             id: id.clone(),
             instance_type: request.instance_type.clone(),
-            state: InstanceState::Running,
+            state: if settles.is_some() { InstanceState::Pending } else { InstanceState::Running },
             tags: request.tags.clone(),
             launched: Known::Is(now),
+            created: Known::Is(now),
+            stopped: None,
+            reason: None,
+            disks: Vec::new(),
             protected: Known::Is(false),
             spot: None,
             metadata: Some(MetadataSettings { session_required: true, hops: 1, tags: true }),
         };
         let visible = domain::later(now, UNSEEN);
-        held.push(MemoryInstance { seen, visible, gone: None });
+        held.push(MemoryInstance { seen, visible, gone: None, settles });
         id
     }
 }
@@ -197,6 +231,10 @@ impl Instances for MemoryFleet {
             self.replace(id);
         }
         Ok(())
+    }
+
+    fn list_remains(&self, _: &str, id: &str, _: &[String]) -> Result<Vec<RemainingResource>, FleetError> {
+        Ok(self.remains.borrow().get(id).cloned().unwrap_or_default())
     }
 
     fn architectures(&self, _: &str, _: &str) -> Result<Vec<String>, FleetError> {

@@ -37,6 +37,11 @@ impl<'a> AccountId<'a> {
     }
 }
 
+/// Returns whether a text is an id with all of its digits.
+pub(super) fn is_whole(text: &str) -> bool {
+    text.len() == DIGITS && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Returns the digits of `444455556666` or `444455556666.0`.
 fn whole_number(text: &str) -> Option<Cow<'_, str>> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));

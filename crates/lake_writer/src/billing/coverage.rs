@@ -1,4 +1,4 @@
-//! The accounts that a bill covers: all accounts of its payer, or only those whose own report it is.
+//! The accounts that a bill covers: all accounts of its payer, or linked accounts alone.
 //!
 //! A linked account can set up a report of its own. It names the payer, as the payer's report does,
 //! and contains only the lines of that account. The accounts of a bill are decided in this order:
@@ -6,9 +6,9 @@
 //! 1. The user named them with `--covers`.
 //! 2. The delivery states the account of the report. The payer's report covers all accounts,
 //!    another account's report only that account.
-//! 3. Lines of the payer itself, or of several accounts, occur only in the payer's report. It covers
-//!    all accounts. If it lacks an account that the lake has lines of, by that account's own report
-//!    or by another source, the coverage is unknown.
+//! 3. Lines of the payer itself, or of several accounts, occur only in the payer's report. It
+//!    covers all accounts. If it lacks an account that the lake has lines of, by that account's own
+//!    report or by another source, the coverage is unknown.
 //! 4. Lines of one linked account are its own report. If the lake has lines of other accounts from
 //!    a statement about all accounts, the bill may be that statement's successor, so the coverage
 //!    is unknown.
@@ -153,7 +153,7 @@ impl KnownStatements {
         Ok(None)
     }
 
-    /// Returns an account of an earlier statement of which the bill has no lines. A newer edition of
+    /// Returns an account of an earlier statement that has no lines in the bill. A newer edition of
     /// the same report may leave out an account, and a month's bill replaces days in any case.
     fn missing_account(
         &self,

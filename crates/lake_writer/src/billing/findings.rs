@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-/// A cell of a bill whose value was changed or could not be read.
+use domain::RoundingTally;
+
+/// A cell of a bill with a value that was changed or could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum CellFinding {
     /// An amount was rounded. `change` is the size of the change, in the amount's unit.
@@ -14,8 +16,7 @@ pub(crate) enum CellFinding {
 /// The findings of one bill.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct BillFindings {
-    rounded: u64,
-    largest_change: f64,
+    rounded: RoundingTally,
     /// By the name of the column.
     unreadable: BTreeMap<String, UnreadableCells>,
 }
@@ -34,10 +35,7 @@ const SHOWN: usize = 60;
 impl BillFindings {
     pub(crate) fn add(&mut self, finding: CellFinding) {
         match finding {
-            CellFinding::Rounded { change } => {
-                self.rounded += 1;
-                self.largest_change = self.largest_change.max(change);
-            }
+            CellFinding::Rounded { change } => self.rounded.add(change),
             CellFinding::Unreadable { column, place, value } => {
                 let cells = self.unreadable.entry(column).or_insert_with(|| {
                     let dots = if value.chars().count() > SHOWN { "…" } else { "" };
@@ -51,8 +49,7 @@ impl BillFindings {
 
     /// Adds the findings of another part of the same bill.
     pub(crate) fn merge(&mut self, part: BillFindings) {
-        self.rounded += part.rounded;
-        self.largest_change = self.largest_change.max(part.largest_change);
+        self.rounded.merge(&part.rounded);
         for (column, cells) in part.unreadable {
             self.unreadable.entry(column).and_modify(|known| known.count += cells.count).or_insert(cells);
         }
@@ -60,12 +57,7 @@ impl BillFindings {
 
     /// Returns a sentence on the rounded amounts; `None` if there are none.
     pub(crate) fn rounding(&self) -> Option<String> {
-        let (count, change) = (self.rounded, self.largest_change);
-        let amounts = if count == 1 { "1 amount has" } else { &format!("{count} amounts have") };
-        let text = format!(
-            "{amounts} more than 18 decimals and were rounded half to even; the largest change is {change:.1e}"
-        );
-        (count > 0).then_some(text)
+        self.rounded.describe()
     }
 
     /// Returns the gaps, one per column with unreadable cells.

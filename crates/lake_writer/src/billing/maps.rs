@@ -47,6 +47,15 @@ impl MapText {
     }
 }
 
+/// The key under which the text of an unreadable map is kept, so that its line does not count as
+/// one without entries.
+const UNREADABLE: &str = "(unreadable)";
+
+/// Returns the object that stands for an unreadable map.
+pub(super) fn unreadable_object(text: &str) -> String {
+    Value::Object(Map::from_iter([(UNREADABLE.to_string(), text.into())])).to_string()
+}
+
 /// Returns the key and the value of a list's item: `{"key": …, "value": …}` or `[key, value]`.
 fn entry(item: Value) -> Option<(String, Value)> {
     let (key, value) = match item {
@@ -166,6 +175,8 @@ fn utf8(bytes: &[u8]) -> Result<Value, String> {
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::{IntoSeries, NamedFrom, PlSmallStr, StructChunked};
+
     use super::*;
 
     #[test]
@@ -205,5 +216,30 @@ mod tests {
         ] {
             check(unreadable, MapText::Unreadable);
         }
+    }
+
+    #[test]
+    fn reads_maps_structs_and_lists_of_parquet() {
+        let name = PlSmallStr::from_static;
+        let object = |fields: [Series; 2]| {
+            StructChunked::from_series(PlSmallStr::EMPTY, fields[0].len(), fields.iter())
+                .unwrap()
+                .into_series()
+        };
+        let check = |column: Series, expected: &[&str]| {
+            let found = nested_texts(&column).unwrap();
+            let found: Vec<&str> = found.iter().map(|text| text.unwrap_or("-")).collect();
+            assert_eq!(found, expected);
+        };
+        let team = Series::new(name("team"), [Some("a"), None, None]);
+        let count = Series::new(name("n"), [Some(1_i64), Some(2), None]);
+        check(object([team, count]), &[r#"{"team":"a","n":"1"}"#, r#"{"n":"2"}"#, "-"]);
+        let map = |keys: &[&str], values: &[Option<&str>]| {
+            object([Series::new(name("key"), keys), Series::new(name("value"), values)])
+        };
+        let maps = [map(&["user:a", "b"], &[Some("1"), None]), map(&[], &[])];
+        check(Series::new(PlSmallStr::EMPTY, maps), &[r#"{"user:a":"1"}"#, "-"]);
+        let lists = [Series::new(PlSmallStr::EMPTY, ["x", "y"]), Series::new(PlSmallStr::EMPTY, ["z"])];
+        check(Series::new(PlSmallStr::EMPTY, lists), &[r#"["x","y"]"#, r#"["z"]"#]);
     }
 }

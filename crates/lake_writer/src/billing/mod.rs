@@ -146,6 +146,9 @@ fn check_codes(piece: &BillPiece<'_>, frame: &mut DataFrame, name: &'static str)
     frame.with_column(checked.with_name(name.into()).into_column()).map(drop).map_err(failed)
 }
 
+/// Limit of the bills of a file: the months of its paying accounts.
+const MOST_BILLS: usize = 10_000;
+
 /// Returns the bill of each row. A row without account, period, currency or cost is refused.
 fn scopes(
     piece: &BillPiece<'_>,
@@ -172,6 +175,9 @@ fn scopes(
         if (account, from) != (last.0, last.1) {
             refuse_rounded(account)?;
             last = (account, from, format!("{account}/{}", month(from)?));
+            if bills.len() > MOST_BILLS {
+                return Err(format!("it has more than {MOST_BILLS} bills, the limit of a file"));
+            }
         }
         let bill = bills.entry(last.2.clone()).or_default();
         if bill.rows == 0 {

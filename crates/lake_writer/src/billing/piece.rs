@@ -10,7 +10,7 @@ use polars::prelude::{
     TimeUnit,
 };
 
-use super::account_ids::AccountId;
+use super::account_ids::{self, AccountId};
 use super::findings::CellFinding;
 use super::maps::{self, MapText};
 
@@ -104,7 +104,7 @@ impl<'a> BillPiece<'a> {
     }
 
     /// Takes the first of these columns that exists and returns its maps as JSON objects of texts.
-    /// Empty ones are null. An unreadable map stays as it is, and is a finding.
+    /// Empty ones are null. An unreadable map is a finding, and its text is the only entry.
     pub(crate) fn map(&mut self, keys: &[&str]) -> Result<Option<StringChunked>, String> {
         let Some(at) = keys.iter().find_map(|key| self.place(key)) else { return Ok(None) };
         self.taken[at] = true;
@@ -127,6 +127,9 @@ impl<'a> BillPiece<'a> {
         self.taken[at] = true;
         let is_number = self.series(at).dtype().is_numeric();
         let texts = self.texts(at)?;
+        if texts.iter().flatten().all(account_ids::is_whole) {
+            return Ok(Some(texts));
+        }
         let id = |(row, text): (usize, Option<&str>)| {
             let text = text.filter(|text| !is_number || *text != "NaN")?;
             match AccountId::of(text, is_number) {
@@ -286,7 +289,8 @@ impl<'a> BillPiece<'a> {
         let column = self.series(at);
         if *column.dtype() == DataType::Float32 {
             return Err(format!(
-                "its column {} is of single precision, which cannot represent money exactly",
+                "its column {} is of single precision, which cannot represent money exactly; \
+                 export it as double or decimal",
                 self.headings[at].name
             ));
         }
@@ -343,14 +347,14 @@ impl<'a> BillPiece<'a> {
                 MapText::Object(object) => found.append_value(object),
                 MapText::Unreadable => {
                     self.note_unreadable(&self.headings[at].name, row, text);
-                    found.append_value(text);
+                    found.append_value(maps::unreadable_object(text));
                 }
             }
         }
         Ok(found.finish())
     }
 
-    /// Reports a cell whose value could not be read.
+    /// Reports a cell that could not be read.
     pub(crate) fn note_unreadable(&self, column: &str, row: usize, value: &str) {
         let (column, place) = (column.to_string(), self.row(row));
         let finding = CellFinding::Unreadable { column, place, value: value.into() };

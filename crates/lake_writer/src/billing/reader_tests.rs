@@ -1,6 +1,7 @@
 //! Cells that a reader must understand, report or refuse, and never drop.
 
 use catalog::ports::BillLayout;
+use catalog::{Field, Page, Value, ValueType};
 
 use super::tests::{check, shown};
 
@@ -68,8 +69,8 @@ fn a_map_in_any_spelling_is_read_and_an_unreadable_one_is_a_gap() {
         Amazon Relational Database Service {"user_team":"b, c","user_x":"1=2"}
         S3 {"user_team":"d"}
         - -
-        - {'user_team': 'e'}
-        - {"user_team": "f"
+        - {"(unreadable)":"{'user_team': 'e'}"}
+        - {"(unreadable)":"{\"user_team\": \"f\""}
         111122223333/2026-10: 6 rows [product cannot be read in 1 line: line 7 has "{broken"; resource_tags cannot be read in 2 lines: line 6 has "{'user_team': 'e'}"]"#,
     );
 }
@@ -112,4 +113,42 @@ fn account_ids_of_other_providers_stay_as_they_are() {
         001234567890
         111122223333/2026-10: 3 rows",
     );
+}
+
+/// A FOCUS export as Parquet, with this text as its service and this number as its account.
+fn parquet(service: &str, account: Value) -> Vec<u8> {
+    let number = if matches!(account, Value::Int(_)) { ValueType::Int } else { ValueType::Float };
+    let columns = [
+        ("BilledCost", ValueType::Float, Value::Float(1.5)),
+        ("EffectiveCost", ValueType::Float, Value::Float(1.5)),
+        ("BillingCurrency", ValueType::Text, "USD".into()),
+        ("BillingAccountId", number, account),
+        ("BillingPeriodStart", ValueType::Date, Value::Date(20_000)),
+        ("ChargePeriodStart", ValueType::Date, Value::Date(20_000)),
+        ("ChargeCategory", ValueType::Text, "Usage".into()),
+        ("ServiceName", ValueType::Text, service.into()),
+    ];
+    let fields = columns.iter().map(|(name, ty, _)| Field::new(*name, ty.clone())).collect();
+    let rows = vec![columns.into_iter().map(|(_, _, value)| value).collect()];
+    crate::parquet_bytes(&Page { fields, rows }).unwrap()
+}
+
+#[test]
+fn account_numbers_of_parquet_have_twelve_digits() {
+    for (account, expected) in
+        [(Value::Int(98_765_432), "000098765432"), (Value::Float(44_455_556_666.0), "044455556666")]
+    {
+        let found = shown(BillLayout::Focus, "x.parquet", &parquet("EC2", account), &[]).unwrap();
+        assert_eq!(found, format!("\n{expected}/2024-10: 1 rows"));
+    }
+}
+
+#[test]
+fn a_long_text_in_parquet_is_refused_by_the_limits_name() {
+    let read = |service: &str| {
+        shown(BillLayout::Focus, "x.parquet", &parquet(service, Value::Int(111_122_223_333)), &[]).map(|_| ())
+    };
+    assert_eq!(read(&"x".repeat(1 << 20)), Ok(()));
+    let why = read(&"x".repeat((1 << 20) + 1)).unwrap_err();
+    assert_eq!(why, "its column ServiceName has a field of more than 1 MiB, the limit of a field");
 }

@@ -12,6 +12,7 @@ use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBuilder};
 
 use crate::parquet_guard::guarded;
+use crate::parquet_limits::{check_fields, check_groups, row_size, text_bytes};
 
 /// Rows of a piece.
 const PIECE: usize = 25_000;
@@ -43,7 +44,15 @@ type CsvRows = csv::Reader<RecordReader<Box<dyn BufRead>>>;
 
 enum BillRows {
     Csv(Box<CsvRows>),
-    Parquet(File, usize),
+    Parquet(ParquetRows),
+}
+
+/// The rows of a Parquet file.
+struct ParquetRows {
+    file: File,
+    count: usize,
+    /// Rows of the next piece.
+    piece: usize,
 }
 
 impl BillTable {
@@ -69,8 +78,8 @@ impl BillTable {
     pub(crate) fn next(&mut self) -> Result<Option<DataFrame>, String> {
         let piece = match &mut self.rows {
             BillRows::Csv(reader) => csv_piece(reader, &self.names, self.null, &mut self.lines)?,
-            BillRows::Parquet(file, rows) if self.read < *rows => Some(parquet_piece(file, self.read)?),
-            BillRows::Parquet(..) => None,
+            BillRows::Parquet(rows) if self.read < rows.count => Some(rows.piece(self.read)?),
+            BillRows::Parquet(_) => None,
         };
         self.read += piece.as_ref().map_or(0, DataFrame::height);
         Ok(piece)
@@ -83,16 +92,30 @@ fn open_parquet(file: File) -> Result<(Vec<String>, BillRows), String> {
     let wrong = |_| "it is cut short, or damaged".to_string();
     let schema = guarded(|| reader.schema()).map_err(wrong)?;
     let names = schema.iter_names().map(ToString::to_string).collect();
-    let rows = guarded(|| reader.num_rows()).map_err(wrong)?;
-    Ok((names, BillRows::Parquet(file, rows)))
+    let count = guarded(|| reader.num_rows()).map_err(wrong)?;
+    let footer = guarded(|| reader.get_metadata().cloned()).map_err(wrong)?;
+    check_groups(&footer)?;
+    let piece = (PIECE_BYTES / row_size(&footer).max(1)).clamp(1, PIECE);
+    Ok((names, BillRows::Parquet(ParquetRows { file, count, piece })))
 }
 
-fn parquet_piece(file: &File, from: usize) -> Result<DataFrame, String> {
-    let file = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
-    let mut piece = guarded(|| ParquetReader::new(file).with_slice(Some((from, PIECE))).finish())
-        .map_err(|e| format!("it cannot be read after row {from}: {e}"))?;
-    piece.rechunk_mut();
-    Ok(piece)
+impl ParquetRows {
+    /// Returns the rows after row `from`. The pieces become smaller if rows are larger than the
+    /// footer states.
+    fn piece(&mut self, from: usize) -> Result<DataFrame, String> {
+        loop {
+            let file = self.file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
+            let mut piece =
+                guarded(|| ParquetReader::new(file).with_slice(Some((from, self.piece))).finish())
+                    .map_err(|e| format!("it cannot be read after row {from}: {e}"))?;
+            if text_bytes(&piece) <= 2 * PIECE_BYTES || self.piece == 1 {
+                check_fields(&piece)?;
+                piece.rechunk_mut();
+                return Ok(piece);
+            }
+            self.piece /= 2;
+        }
+    }
 }
 
 fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, BillRows), String> {

@@ -15,6 +15,7 @@ use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 use lifecycle::{EndAction, PowerOff, Terms, dead_man};
 
 use crate::journal::LaunchJournal;
+use crate::owner::owners;
 use crate::ports::cloud_failure;
 use crate::{Ports, regions};
 
@@ -25,7 +26,7 @@ use crate::{Ports, regions};
 /// starts a systemd timer that powers the instance off 15 minutes after its deadline: the grace
 /// period of 5 minutes and 10 more. Nothing else bounds the instance from inside, because spawnd is
 /// not installed. Outside, spawn reap ends an instance that the timer missed. A launch is reported
-/// only after EC2 showed the instance.
+/// only after EC2 showed the instance running.
 ///
 /// The instance gets a public address and the security group of the default VPC, without added
 /// rules. Its metadata service accepts only sessions (version 2), one hop away. The image needs
@@ -150,8 +151,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
 impl LaunchPlan {
     fn read(args: &LaunchArgs, ports: &Ports<'_>) -> Result<LaunchPlan, Failure> {
         let usage = |error: &dyn std::error::Error| Failure::usage(error.to_string());
-        let typed = args.instance_type.as_deref().unwrap_or_default();
-        let instance_type = InstanceType::parse(typed).map_err(|error| usage(&error))?;
+        let typed = args.instance_type.as_deref().unwrap_or_default().to_lowercase();
+        let instance_type = InstanceType::parse(&typed).map_err(|error| usage(&error))?;
         let Some(ttl) = &args.ttl else {
             return Err(Failure::usage("--ttl is required: no instance is launched without a time limit")
                 .hint(format!("spawn launch {typed} --ttl 8h")));
@@ -183,7 +184,10 @@ impl LaunchPlan {
         }
         Ok(LaunchPlan {
             instance_type,
-            region: args.region.clone().unwrap_or_else(|| ports.settings.region.value.to_string()),
+            region: match &args.region {
+                Some(region) => console::read_region("--region", region)?,
+                None => ports.settings.region.value.to_string(),
+            },
             budget,
             cap,
             action,
@@ -215,8 +219,9 @@ impl LaunchPlan {
         let on_expiry = OnExpiryTag { action: self.action, grace: terms.grace };
         let mut tags = BTreeMap::from([
             (tag::MANAGED, tag::YES.to_string()),
-            (tag::OWNER, caller.arn.clone()),
+            (tag::OWNER, owners(ports.settings, caller)[0].clone()),
             (tag::LAUNCH, id.clone()),
+            (tag::PLANNED, tag::encode_cap(now)),
             (tag::EXPIRY, ExpiryTag { intent: BudgetIntent::Running(until), generation: 1 }.encode()),
             (tag::CAP, tag::encode_cap(now + self.cap)),
             (tag::ON_EXPIRY, on_expiry.encode()),
@@ -324,6 +329,10 @@ fn report_outcome(
             printer.report(&Report::plain(page(launch, Some(&seen))), ports.encode)?;
             let differences = launch.request.differences(&seen);
             differences.iter().for_each(|difference| printer.note(difference));
+            if !seen.state.runs() {
+                let (id, state) = (&seen.id, seen.state.word());
+                return Err(Failure::broken(format!("{id} was launched and is {state}{}", reason(&seen))));
+            }
             if differences.is_empty() {
                 printer.note("spawnd is not installed: the dead-man timer and spawn reap limit its life");
                 return Ok(Exit::Done);
@@ -337,7 +346,11 @@ fn report_outcome(
             Err(Failure::broken(format!("{id} was launched, but could not be read back: {why}")).hint(again))
         }
         LaunchOutcome::Refused(why) => Err(Failure::broken(format!("nothing was launched: {why}"))),
-        LaunchOutcome::Ended => {
+        LaunchOutcome::Ended(Some(seen)) => {
+            let why = reason(&seen);
+            Err(Failure::broken(format!("{} ended before it was seen running{why}", seen.id)))
+        }
+        LaunchOutcome::Ended(None) => {
             Err(Failure::broken(format!("the instance of launch {} is terminated already", launch.id)))
         }
         LaunchOutcome::Nothing => {
@@ -352,6 +365,11 @@ fn report_outcome(
                 .hint("this is a bug: check each instance, and please report it"))
         }
     }
+}
+
+/// Returns EC2's reason for the state of an instance, as the end of a sentence.
+fn reason(seen: &InstanceView) -> String {
+    seen.reason.as_ref().map_or(", and EC2 gives no reason".to_string(), |reason| format!(": {reason}"))
 }
 
 /// Returns the table of a planned launch, or of the instance that was read back.

@@ -1,11 +1,11 @@
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
-use domain::format_span;
 use domain::{Known, Timestamp};
+use domain::{format_span, later};
+use fleet::bound::{LaunchIndex, LifeBound, bound, copy_end, paused_budget};
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::InstanceSelector;
-use fleet::reap::{LifeBound, bound};
 use jiff::SignedDuration;
 
 use crate::ports::cloud_failure;
@@ -13,7 +13,9 @@ use crate::{Ports, regions};
 
 /// List the instances launched by spawn, in every region that the account can use.
 ///
-/// `bound` is the tag with an instance's deadline, or the reason why the deadline is unknown.
+/// `bound` is the tag with an instance's deadline, or the reason why the deadline is unknown. A
+/// stopped instance keeps the time that was left when it was stopped. Of one that was started again
+/// without spawnd, the time left is unknown. A copy has the tags of another instance.
 /// Terminated instances are left out. Exit code 3 when there is no instance; 1 when none was found
 /// and a region could not be queried.
 #[derive(Debug, Args)]
@@ -33,7 +35,7 @@ const DEFAULT_COLUMNS: &[&str] =
 pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     printer.columns(args.columns.clone());
     if printer.lists_columns() {
-        printer.report(&report(&[], Timestamp::UNIX_EPOCH), ports.encode)?;
+        printer.report(&report(&[], &LaunchIndex::default(), Timestamp::UNIX_EPOCH), ports.encode)?;
         return Ok(Exit::Done);
     }
     let progress = printer.progress("querying all regions");
@@ -55,15 +57,16 @@ pub(crate) fn run_list(args: &ListArgs, ports: &Ports<'_>, printer: &mut Printer
         return Ok(Exit::NothingMatched);
     }
     printer.relative_to(found.at);
-    printer.report(&report(&ours, found.at), ports.encode)?;
+    let launches = LaunchIndex::new(&found.seen);
+    printer.report(&report(&ours, &launches, found.at), ports.encode)?;
     Ok(Exit::Done)
 }
 
-fn report(seen: &[&InstanceView], now: Timestamp) -> Report {
-    Report::plain(page(seen, now)).default_columns(DEFAULT_COLUMNS)
+fn report(seen: &[&InstanceView], launches: &LaunchIndex<'_>, now: Timestamp) -> Report {
+    Report::plain(page(seen, launches, now)).default_columns(DEFAULT_COLUMNS)
 }
 
-fn page(seen: &[&InstanceView], now: Timestamp) -> Page {
+fn page(seen: &[&InstanceView], launches: &LaunchIndex<'_>, now: Timestamp) -> Page {
     let fields = [
         ("instance_id", ValueType::Text),
         ("name", ValueType::Text),
@@ -76,23 +79,23 @@ fn page(seen: &[&InstanceView], now: Timestamp) -> Page {
         ("until", ValueType::Timestamp),
         ("time_left", ValueType::Text),
         ("bound", ValueType::Text),
+        ("reason", ValueType::Text),
     ];
     let fields = fields.into_iter().map(|(name, ty)| Field::new(name, ty)).collect();
-    Page { fields, rows: seen.iter().map(|seen| row(seen, now)).collect() }
+    Page { fields, rows: seen.iter().map(|seen| row(seen, launches, now)).collect() }
 }
 
-fn row(seen: &InstanceView, now: Timestamp) -> Vec<Value> {
+fn row(seen: &InstanceView, launches: &LaunchIndex<'_>, now: Timestamp) -> Vec<Value> {
     let launched = match &seen.launched {
         Known::Is(at) => Some(*at),
         Known::Absent | Known::Unseen(_) => None,
     };
-    let (until, left, said) = match bound(seen) {
-        LifeBound::At(at, tag) => (Some(at), Some(left(at, now)), tag.to_string()),
-        LifeBound::Paused(budget) => {
-            (None, budget.map(format_span), "paused while it is stopped".to_string())
+    let (until, left, said) = match launches.copy_reason(seen) {
+        Some(why) => {
+            let end = copy_end(seen);
+            (end, end.map(|end| left(end, now)), format!("copy: {why}"))
         }
-        LifeBound::Unreadable(why) => (None, None, why),
-        LifeBound::None => (None, None, "no tag bounds its life".to_string()),
+        None => bound_cells(seen, now),
     };
     vec![
         seen.id.as_str().into(),
@@ -106,7 +109,24 @@ fn row(seen: &InstanceView, now: Timestamp) -> Vec<Value> {
         until.into(),
         left.into(),
         said.into(),
+        seen.reason.as_deref().into(),
     ]
+}
+
+/// Returns the deadline, the time left and the bound of an instance with its own tags.
+fn bound_cells(seen: &InstanceView, now: Timestamp) -> (Option<Timestamp>, Option<String>, String) {
+    const PAUSED: &str = "paused while it is stopped";
+    match (bound(seen), paused_budget(seen)) {
+        // Running time that is used up before the cap, if it is started again now.
+        (LifeBound::At(cap, _), Some(budget)) if later(now, budget) < cap => {
+            (None, Some(minutes(budget)), PAUSED.to_string())
+        }
+        (LifeBound::At(at, tag), _) => (Some(at), Some(left(at, now)), tag.to_string()),
+        (LifeBound::Paused(budget), _) => (None, budget.map(format_span), PAUSED.to_string()),
+        (LifeBound::Restarted(_), _) => (None, None, "unknown (restarted without spawnd)".to_string()),
+        (LifeBound::Unreadable(why), _) => (None, None, why),
+        (LifeBound::None, _) => (None, None, "no tag bounds its life".to_string()),
+    }
 }
 
 fn left(until: Timestamp, now: Timestamp) -> String {

@@ -6,8 +6,9 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be tagged or ended. IAM cannot compare owners and deadlines, so spawn itself
-/// checks that an instance is the caller's own and overdue.
+/// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM cannot
+/// compare owners and deadlines, so spawn itself checks that an instance is the caller's own and
+/// overdue.
 #[derive(Debug, Args)]
 pub struct SpawnPolicyArgs {
     /// Leave out the permissions for launching, for a reaper
@@ -15,11 +16,14 @@ pub struct SpawnPolicyArgs {
     pub reap: bool,
 }
 
-const LOOKING: [&str; 5] = [
+const LOOKING: [&str; 8] = [
+    "ec2:DescribeAddresses",
+    "ec2:DescribeImages",
     "ec2:DescribeInstanceAttribute",
     "ec2:DescribeInstances",
     "ec2:DescribeRegions",
     "ec2:DescribeSpotInstanceRequests",
+    "ec2:DescribeVolumes",
     "sts:GetCallerIdentity",
 ];
 const PREPARING: [&str; 2] = ["ec2:DescribeInstanceTypes", "ssm:GetParameters"];
@@ -56,16 +60,17 @@ fn policy(launching: bool) -> serde_json::Value {
         ];
     }
     looking.sort_unstable();
-    let of_instance = format!("aws:ResourceTag/{}", tag::MANAGED);
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut statements = vec![
         json!({"Sid": "SpawnLook", "Effect": "Allow", "Action": looking, "Resource": "*"}),
         json!({
             "Sid": "SpawnEnd", "Effect": "Allow", "Action": ENDING, "Resource": instance,
-            "Condition": {"StringEquals": {(of_instance): tag::YES}},
+            "Condition": {"StringEquals": {(&managed): tag::YES}},
         }),
         json!({
             "Sid": "SpawnCancel", "Effect": "Allow", "Action": "ec2:CancelSpotInstanceRequests",
             "Resource": "arn:*:ec2:*:*:spot-instances-request/*",
+            "Condition": {"StringEquals": {(&managed): tag::YES}},
         }),
     ];
     statements.extend(launch);

@@ -10,11 +10,13 @@ use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Known, Timestamp};
 use durable::SHARED;
-use fleet::instance::{InstanceState, InstanceView};
+use fleet::instance::{InstanceState, InstanceView, ReapAction};
 use fleet::ports::{CallerAccount, InstanceSelector, Instances};
-use fleet::reap::{KeepReason, ReapPlan, ReapScope, ReapTarget, plan, recheck};
+use fleet::reap::{KeepReason, KeptInstance, ReapPlan, ReapScope, ReapTarget, plan, recheck};
+use fleet::remains::{RemainingResource, dollars};
 
 use crate::Ports;
+use crate::owner::owners;
 use crate::ports::cloud_failure;
 use crate::regions::{self, RegionScan};
 
@@ -23,13 +25,16 @@ use crate::regions::{self, RegionScan};
 /// An instance is overdue 13 minutes after its deadline plus its grace period: by then spawnd and
 /// the dead-man timer have failed. It is stopped or terminated, as chosen at launch; a hibernation
 /// becomes a stop. A spot request that could launch another instance is cancelled first. Instances
-/// of other owners, protected ones, and those with unreadable tags are left alone, and the plan
-/// gives the reason.
+/// of other owners, protected ones, copies, and those with unreadable tags are left alone, and the
+/// plan gives the reason. After an end, the disks, addresses and images that remain are listed with
+/// their monthly cost.
 ///
 /// Without --yes nothing is changed. With --yes each instance is checked again first, and left
 /// alone if it no longer matches the plan. Exit code 0 when the plan was shown, or carried out and
-/// read back; 3 when nothing is overdue; 1 when an instance could not be ended or a region could
-/// not be queried. The other instances are ended nevertheless.
+/// read back; 3 when every region was queried and nothing at all is overdue; 6 when overdue
+/// instances, or some that could not be judged, were left alone, so a person must act; 1 when an
+/// instance could not be ended or a region could not be queried. The other instances are ended
+/// nevertheless.
 #[derive(Debug, Args)]
 pub struct ReapArgs {
     /// End the instances of the plan
@@ -41,7 +46,7 @@ pub struct ReapArgs {
     /// Regions to check [default: all that the account can use]
     #[arg(long, value_name = "REGION", value_delimiter = ',')]
     pub region: Vec<String>,
-    /// Owners of the instances, by the ARN in their tag [default: you]
+    /// Owners of the instances, by their tag [default: the setting owner, and you]
     #[arg(long, value_name = "ARN", value_delimiter = ',')]
     pub owner: Vec<String>,
 }
@@ -73,19 +78,25 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
     };
     let gap = gaps.map_or(Ok(()), |found| found.fail_on_gap());
     if !args.yes {
-        return show(&shown, args.plan.as_deref(), ports, printer).and_then(|exit| gap.map(|()| exit));
+        return show(&shown, gap.is_ok(), args.plan.as_deref(), ports, printer)
+            .and_then(|exit| gap.map(|()| exit));
     }
     if shown.ends.is_empty() {
-        printer.note("nothing is overdue");
-        return gap.map(|()| Exit::NothingMatched);
+        let exit = report_kept(&shown, gap.is_ok(), printer);
+        return gap.map(|()| exit);
     }
     for end in &shown.ends {
         printer.note(&format!("{} {} in {}: {}", end.how.verb(), end.id, end.region, overdue_reason(end)));
     }
     let done = act(&shown, ports.instances, caller.now, ports.wait);
     printer.report(&Report::plain(done_page(&done)), ports.encode)?;
+    done.iter().for_each(|done| report_remains(done, printer));
+    let kept = report_kept(&shown, gap.is_ok(), printer);
     let failed = |done: &&ReapResult| matches!(done.outcome, ReapOutcome::Failed(_) | ReapOutcome::Asked);
     match done.iter().filter(failed).count() {
+        0 if kept == Exit::PersonNeeded || done.iter().any(|done| done.leaves_overdue) => {
+            gap.map(|()| Exit::PersonNeeded)
+        }
         0 => gap.map(|()| Exit::Done),
         more => Err(Failure::broken(format!("{more} of {} could not be ended", done.len()))
             .hint("spawn reap lists the instances that are still overdue")),
@@ -99,7 +110,8 @@ fn make(
     printer: &mut Printer,
 ) -> Result<(ReapPlan, RegionScan), Failure> {
     let chosen = regions::choose_regions(&args.region, caller)?;
-    let owners = if args.owner.is_empty() { vec![caller.arn.clone()] } else { args.owner.clone() };
+    let own = || owners(ports.settings, caller);
+    let owners = if args.owner.is_empty() { own() } else { args.owner.clone() };
     let asks = ReapScope { account: caller.account.clone(), owners };
     let progress = printer.progress("querying all regions");
     let mut found = regions::query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
@@ -128,6 +140,16 @@ struct ReapResult {
     outcome: ReapOutcome,
     /// The state that was read last.
     state: Option<InstanceState>,
+    /// Whether it was left alone although it is overdue.
+    leaves_overdue: bool,
+    /// The resources that stay after its end, or why they could not be read.
+    remains: Result<Vec<RemainingResource>, String>,
+}
+
+impl ReapResult {
+    fn new(end: ReapTarget, outcome: ReapOutcome) -> ReapResult {
+        ReapResult { end, outcome, state: None, leaves_overdue: false, remains: Ok(Vec::new()) }
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -150,13 +172,14 @@ fn act(shown: &ReapPlan, cloud: &dyn Instances, now: Timestamp, wait: &dyn Fn(Du
     let mut done: Vec<ReapResult> =
         dropped.into_iter().map(|(end, why)| leave_alone(end, why, &blind)).collect();
     for end in holds {
+        let remains = query_remains(cloud, &end, &found.seen);
         let cancelled =
             end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel_spot_request(&end.region, request));
         let outcome = match cancelled.and_then(|()| cloud.end_instance(&end.region, &end.id, end.how)) {
             Ok(()) => ReapOutcome::Asked,
             Err(error) => ReapOutcome::Failed(error.to_string()),
         };
-        done.push(ReapResult { end, outcome, state: None });
+        done.push(ReapResult { remains, ..ReapResult::new(end, outcome) });
     }
     read_back(&mut done, cloud, now, wait);
     done.sort_by(|a, b| (&a.end.region, &a.end.id).cmp(&(&b.end.region, &b.end.id)));
@@ -180,12 +203,69 @@ fn query_ends(
 }
 
 fn leave_alone(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String, String>) -> ReapResult {
+    let leaves_overdue = why.as_ref().is_some_and(KeepReason::leaves_overdue);
     let outcome = match (why, blind.get(&end.region)) {
         (_, Some(gap)) => ReapOutcome::Failed(format!("not looked at again: {gap}")),
         (Some(why), None) => ReapOutcome::Left(why.sentence()),
         (None, None) => ReapOutcome::Left("no longer as it was shown".to_string()),
     };
-    ReapResult { end, outcome, state: None }
+    ReapResult { leaves_overdue, ..ReapResult::new(end, outcome) }
+}
+
+/// Requests the resources that stay after an end. A stopped instance keeps all of its disks.
+fn query_remains(
+    cloud: &dyn Instances,
+    end: &ReapTarget,
+    seen: &[InstanceView],
+) -> Result<Vec<RemainingResource>, String> {
+    let seen = seen.iter().find(|seen| seen.region == end.region && seen.id == end.id);
+    let disks = seen.into_iter().flat_map(|seen| &seen.disks);
+    let stays = disks.filter(|disk| disk.stays || end.how == ReapAction::Stop);
+    let disks: Vec<String> = stays.map(|disk| disk.volume.clone()).collect();
+    cloud.list_remains(&end.region, &end.id, &disks).map_err(|error| error.to_string())
+}
+
+/// Prints the resources that stay after an end, with their monthly cost.
+fn report_remains(done: &ReapResult, printer: &mut Printer) {
+    if done.outcome != ReapOutcome::Ended {
+        return;
+    }
+    let (id, region) = (&done.end.id, &done.end.region);
+    match &done.remains {
+        Err(why) => printer.note(&format!("the disks and addresses that {id} leaves were not read: {why}")),
+        Ok(remains) if remains.is_empty() => {}
+        Ok(remains) => {
+            let list: Vec<String> = remains.iter().map(|one| one.sentence(region)).collect();
+            let known: u64 = remains.iter().filter_map(|one| one.monthly_cents(region)).sum();
+            let cost = match remains.iter().all(|one| one.monthly_cents(region).is_some()) {
+                true => format!("cost about {} a month", dollars(known)),
+                false if known == 0 => "cost money".to_string(),
+                false => format!("cost more than {} a month", dollars(known)),
+            };
+            printer.note(&format!("after {id}, {} remain and {cost}: {}", list.len(), list.join(", ")));
+        }
+    }
+}
+
+/// Names the instances that are overdue, or may be, and stay. Returns the exit code if nothing else
+/// was done. `complete` means that every region was queried.
+fn report_kept(shown: &ReapPlan, complete: bool, printer: &mut Printer) -> Exit {
+    let kept: Vec<&KeptInstance> = shown.left.iter().filter(|left| left.needs_person()).collect();
+    for left in &kept {
+        let overdue = match left.overdue_since {
+            Some(since) => format!("is overdue since {since:.0} and was left alone"),
+            None => "could not be judged and was left alone".to_string(),
+        };
+        printer.note(&format!("{} in {} {overdue}: {}", left.id, left.region, left.why.sentence()));
+    }
+    match kept.len() {
+        0 if !shown.ends.is_empty() => {}
+        0 if complete => printer.note("nothing is overdue"),
+        0 => printer.note("nothing is overdue in the regions that could be queried"),
+        1 => printer.note("1 instance was left alone; a person must look at it"),
+        more => printer.note(&format!("{more} instances were left alone; a person must look at them")),
+    }
+    if kept.is_empty() { Exit::NothingMatched } else { Exit::PersonNeeded }
 }
 
 /// Reads each ended instance back until its state shows it, for half a minute. After a failed call
@@ -220,6 +300,7 @@ fn read_back(done: &mut [ReapResult], cloud: &dyn Instances, now: Timestamp, wai
 
 fn show(
     shown: &ReapPlan,
+    complete: bool,
     file: Option<&Path>,
     ports: &Ports<'_>,
     printer: &mut Printer,
@@ -228,20 +309,12 @@ fn show(
     if foreign > 0 {
         printer.note(&format!("{foreign} more were not launched by spawn"));
     }
-    if shown.ends.is_empty() && shown.left.len() == foreign {
-        printer.note("nothing is overdue");
-        return Ok(Exit::NothingMatched);
+    if shown.ends.len() + shown.left.len() > foreign {
+        printer.report(&Report::plain(plan_page(shown)), ports.encode)?;
     }
-    printer.report(&Report::plain(plan_page(shown)), ports.encode)?;
-    let worrying = shown.left.iter().filter(|left| left.why.is_worrying()).count();
-    if worrying > 0 {
-        printer.note(&format!(
-            "{worrying} of the instances could not be judged and were left alone; the reasons are listed above"
-        ));
-    }
+    let kept = report_kept(shown, complete, printer);
     if shown.ends.is_empty() {
-        printer.note("nothing is overdue");
-        return Ok(Exit::NothingMatched);
+        return Ok(kept);
     }
     let with = match file {
         Some(file) => {
@@ -251,7 +324,7 @@ fn show(
         None => "--yes".to_string(),
     };
     printer.note(&format!("nothing was done; spawn reap {with} ends {}", shown.ends.len()));
-    Ok(Exit::Done)
+    Ok(if kept == Exit::PersonNeeded { kept } else { Exit::Done })
 }
 
 fn fields(names: &[(&str, ValueType)]) -> Vec<Field> {
@@ -273,7 +346,8 @@ fn plan_page(plan: &ReapPlan) -> Page {
         row(&end.region, &end.id, end.how.verb(), end.overdue_since.into(), format!("{} is over", end.bound))
     });
     let left = plan.left.iter().filter(|left| left.why != KeepReason::NotManaged);
-    let left = left.map(|left| row(&left.region, &left.id, "leave", Value::Null, left.why.sentence()));
+    let left =
+        left.map(|left| row(&left.region, &left.id, "leave", left.overdue_since.into(), left.why.sentence()));
     Page { fields, rows: ends.chain(left).collect() }
 }
 
@@ -309,6 +383,9 @@ fn done_page(done: &[ReapResult]) -> Page {
     Page { fields, rows: done.iter().map(row).collect() }
 }
 
+/// Limit of a file with a plan, in MiB.
+const LARGEST_PLAN: usize = 16;
+
 fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
     if !args.owner.is_empty() || !args.region.is_empty() {
         return Err(Failure::usage(
@@ -320,13 +397,14 @@ fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
         Failure::new(FailureKind::Data, format!("{} is not a plan: {why}", file.display()))
             .hint(format!("spawn reap --plan {} writes one", file.display()))
     };
-    let text = fs::read_to_string(file).map_err(|error| bad(error.to_string()))?;
+    let text = fs::File::open(file).and_then(|file| domain::read_text(file, LARGEST_PLAN));
+    let text = text.map_err(|error| bad(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 
-/// Writes a plan atomically.
+/// Writes a plan atomically. A plan that it replaces passes on its mode.
 fn write(file: &Path, plan: &ReapPlan) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(plan).expect("a plan is plain JSON");
-    durable::write_atomic(file, format!("{text}\n").as_bytes(), SHARED)
+    durable::replace(file, format!("{text}\n").as_bytes(), SHARED)
         .map_err(|error| Failure::broken(format!("{} cannot be written: {error}", file.display())))
 }

@@ -36,21 +36,25 @@ pub fn run_bookmark(
     let shelf = UserFile::bookmarks(&ports.settings.config);
     let mut kept: BookmarkMap = shelf.read()?;
     if !args.remove.is_empty() {
-        check_bookmarked(&args.remove, &kept)?;
+        let names: Vec<String> = args.remove.iter().map(|name| name.to_lowercase()).collect();
+        check_bookmarked(&names, &kept)?;
         if args.dry_run {
-            printer.note(&format!("would remove {} (dry run: nothing was changed)", args.remove.join(", ")));
+            printer.note(&format!("would remove {} (dry run: nothing was changed)", names.join(", ")));
         } else {
-            kept = remove(&args.remove, &shelf)?;
-            printer.note(&format!("removed {}; {} left", args.remove.join(", "), kept.len()));
+            kept = remove(&names, &shelf)?;
+            printer.note(&format!("removed {}; {} left", names.join(", "), kept.len()));
         }
     } else if !args.types.is_empty() {
         let facts = region_scope::facts(ports)?;
-        args.types.iter().try_for_each(|name| region_scope::fact(name, &facts).map(|_| ()))?;
+        let name = |typed: &String| region_scope::fact(typed, &facts).map(|t| t.instance_type.clone());
+        let names: Vec<String> = args.types.iter().map(name).collect::<Result<_, _>>()?;
+        let types = names.join(", ");
         if args.dry_run {
-            printer.note(&format!("would bookmark {} (dry run: nothing was changed)", args.types.join(", ")));
+            printer.note(&format!("would bookmark {types} (dry run: nothing was changed)"));
         } else {
-            kept = add_bookmarks(args, &shelf, now)?;
-            let (types, first) = (args.types.join(", "), &args.types[0]);
+            let note = args.note.clone().unwrap_or_default();
+            kept = add_bookmarks(&names, Bookmark { note, added_at: now.to_string() }, &shelf)?;
+            let first = &names[0];
             printer.note(&format!("bookmarked {types}; truffle show {first} prints details"));
         }
     }
@@ -63,13 +67,12 @@ pub fn run_bookmark(
 
 type BookmarkMap = BTreeMap<String, Bookmark>;
 
-fn add_bookmarks(args: &BookmarkArgs, shelf: &UserFile, now: Timestamp) -> Result<BookmarkMap, Failure> {
-    let bookmark = Bookmark { note: args.note.clone().unwrap_or_default(), added_at: now.to_string() };
+fn add_bookmarks(names: &[String], bookmark: Bookmark, shelf: &UserFile) -> Result<BookmarkMap, Failure> {
     let kept: BookmarkMap = shelf.change(|all| {
-        all.extend(args.types.iter().map(|name| (name.clone(), bookmark.clone())));
+        all.extend(names.iter().map(|name| (name.clone(), bookmark.clone())));
         Ok(())
     })?;
-    match args.types.iter().find(|name| kept.get(*name) != Some(&bookmark)) {
+    match names.iter().find(|name| kept.get(*name) != Some(&bookmark)) {
         None => Ok(kept),
         Some(name) => Err(Failure::broken(format!("{name} was not bookmarked: the file has another entry"))),
     }

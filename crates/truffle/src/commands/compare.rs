@@ -30,7 +30,7 @@ pub fn run_compare(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let regions = args.place.regions(&[], ports.settings.region.value.as_str());
+    let regions = args.place.regions(&[], ports.settings.region.value.as_str())?;
     let [facts, zones, prices, runs] = args.place.ask(ports, &regions);
     let facts = region_scope::read_facts(facts?, ports)?;
     let types =
@@ -67,7 +67,7 @@ fn sides<'a>(types: &[&'a TypeFacts], offers: &'a [RegionOffer]) -> Vec<OfferCan
 }
 
 /// Builds the table: one row per fact, one column per candidate. A fact without a value for any
-/// candidate has no row, except prices.
+/// candidate has no row.
 fn table(sides: &[OfferCandidate], page: &Page, now: Timestamp) -> TableView {
     let several = sides.iter().any(|c| region(c) != region(&sides[0]));
     let heading = |c: &OfferCandidate| match several {
@@ -79,7 +79,8 @@ fn table(sides: &[OfferCandidate], page: &Page, now: Timestamp) -> TableView {
     let mut view = TableView { columns, ..TableView::default() };
     for (at, column) in COLUMNS.iter().enumerate().filter(|(_, column)| has_table_row(column)) {
         let values: Vec<&Value> = page.rows.iter().map(|row| &row[at]).collect();
-        if !column.is_price() && values.iter().all(|value| is_blank(value)) {
+        let blank = |(side, value): (&OfferCandidate, &&Value)| has_no_value(column, side, value);
+        if sides.iter().zip(&values).all(blank) {
             continue;
         }
         if values.iter().any(|value| *value != values[0]) {
@@ -109,19 +110,26 @@ fn has_table_row(column: &OfferColumn) -> bool {
     )
 }
 
-/// Whether the value is null, zero, false or an empty list.
-fn is_blank(value: &Value) -> bool {
+/// Whether the value is null, zero, false or empty. An unknown price is a value, unless the type
+/// has nothing to divide it by.
+fn has_no_value(column: &OfferColumn, side: &OfferCandidate, value: &Value) -> bool {
     match value {
+        Value::Null if column.is_price() => is_per_gpu_without_gpus(column, side),
         Value::Null | Value::Int(0) | Value::Bool(false) => true,
+        Value::Text(text) => text.is_empty(),
         Value::List(items) => items.is_empty(),
         _ => false,
     }
 }
 
+fn is_per_gpu_without_gpus(column: &OfferColumn, side: &OfferCandidate) -> bool {
+    column.name == "price_per_gpu" && side.facts.gpus == 0
+}
+
 fn cell(column: &OfferColumn, side: &OfferCandidate, value: &Value, now: Timestamp) -> String {
     match value {
         Value::Decimal(amount) if column.is_price() => price_cell(Some(*amount), side, now),
-        Value::Null if column.name == "price_per_gpu" && side.facts.gpus == 0 => "-".into(),
+        Value::Null if is_per_gpu_without_gpus(column, side) => "-".into(),
         Value::Null if column.is_price() => "unknown".into(),
         Value::List(items) if column.name == "availability_zones" => items.len().to_string(),
         other => column.line(other).1,

@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 
 use catalog::Page;
 use clap::Args;
-use console::{Exit, Failure, OutputFormat, Printer};
+use console::{Exit, Failure, OutputFormat, Printer, refuse_other_format};
 use domain::Timestamp;
 use durable::{SHARED, TemporaryFile, TemporaryFolder};
 
 use crate::commands::schema::find;
+use crate::empty_answer::refuse_uncollected;
 use crate::partitions::{PartitionWriter, find_foreign_entry};
 use crate::ports::failure;
 use crate::question_params::QuestionCall;
 use crate::statement::{
     QueryBounds, QueryRequest, answer, count_lines_without_effective_cost, note_data_age, note_limits, pages,
-    stop_on_interrupt,
+    read_rows, stop_on_interrupt,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::as_of_without_effect;
@@ -59,7 +60,7 @@ pub struct ExportArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// Maximum number of rows; 0 means no limit
-    #[arg(long, value_name = "ROWS", default_value_t = 0)]
+    #[arg(long, value_name = "ROWS", default_value_t = 0, allow_negative_numbers = true, value_parser = read_rows)]
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]
@@ -75,8 +76,14 @@ pub fn run_export(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let format = format(args)?;
+    if ports.settings.for_spreadsheet {
+        refuse_other_format(format)?;
+    }
     check_target(args)?;
     let asked = read_request(args, common, ports)?;
+    if let Some(table) = &args.table {
+        refuse_uncollected(table, ports)?;
+    }
     if args.dry_run {
         let what = args.table.as_deref().unwrap_or("the query result");
         printer.note(&format!(
@@ -204,7 +211,7 @@ fn write(
 ) -> Result<ExportSummary, Failure> {
     let failed = |e| write_failure(&args.to, e);
     if args.partition_by.is_empty() {
-        let file = TemporaryFile::create(&args.to, SHARED).map_err(failed)?;
+        let file = TemporaryFile::replacing(&args.to, SHARED).map_err(failed)?;
         let out = BufWriter::with_capacity(1 << 20, file.file().try_clone().map_err(failed)?);
         let mut to_file = printer.to_file(format, Box::new(out));
         let mut stream = to_file.stream(ports.encode);
@@ -265,6 +272,8 @@ fn publish_folder(folder: &Path, work: &Path, args: &ExportArgs) -> Result<(), F
     let replaced = target.is_dir();
     let old = work.join("old");
     if replaced {
+        let mode = fs::metadata(target).map_err(failed)?.permissions();
+        fs::set_permissions(folder, mode).map_err(failed)?;
         fs::rename(target, &old).map_err(failed)?;
     }
     if let Err(error) = fs::rename(folder, target) {

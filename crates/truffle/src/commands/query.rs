@@ -1,6 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "a statement may be read from a file")]
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use domain::Timestamp;
 use crate::question_columns::default_columns;
 use crate::statement::{
     MORE, QueryBounds, QueryRequest, answer, count_lines_without_effective_cost, note_data_age, note_limits,
-    stop_on_interrupt, stream,
+    read_rows, stop_on_interrupt, stream,
 };
 use crate::statement_tables::tables_of;
 use crate::usage::flag_without_effect;
@@ -48,7 +48,7 @@ pub struct QueryArgs {
     #[arg(long)]
     pub timing: bool,
     /// Maximum number of rows; 0 means no limit
-    #[arg(long, value_name = "ROWS", default_value_t = ROWS)]
+    #[arg(long, value_name = "ROWS", default_value_t = ROWS, allow_negative_numbers = true, value_parser = read_rows)]
     pub limit: u64,
     /// Limits of the statement.
     #[command(flatten)]
@@ -110,19 +110,20 @@ fn refuse_in_shell(args: &QueryArgs, common: &CommonArgs) -> Result<(), Failure>
     }
 }
 
+/// Limit of a statement from a file or from standard input, in MiB.
+const LARGEST_STATEMENT: usize = 1;
+
 /// Returns the statement from the command line, a file or standard input; `None` for a shell.
 fn statement(args: &QueryArgs) -> Result<Option<String>, Failure> {
     if let Some(path) = &args.file {
-        let text = std::fs::read_to_string(path);
+        let text = std::fs::File::open(path).and_then(|file| domain::read_text(file, LARGEST_STATEMENT));
         return text.map(Some).map_err(|e| Failure::usage(format!("{} cannot be read: {e}", path.display())));
     }
     match &args.statement {
         Some(text) if text != "-" => Ok(Some(text.clone())),
         None if std::io::stdin().is_terminal() => Ok(None),
         _ => {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
+            let text = domain::read_text(std::io::stdin().lock(), LARGEST_STATEMENT)
                 .map_err(|e| Failure::usage(format!("standard input cannot be read as text: {e}")))?;
             if text.trim().is_empty() {
                 return Err(Failure::usage("no statement on standard input")

@@ -30,7 +30,7 @@ pub fn run_regions(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let asked = args.place.regions(&[], "all");
+    let asked = args.place.regions(&[], "all")?;
     let regions = region_scope::regions(ports)?;
     let Some(name) = &args.name else {
         region_scope::check_regions(
@@ -47,7 +47,8 @@ pub fn run_regions(
     let facts = region_scope::read_facts(facts?, ports)?;
     let facts = region_scope::fact(name, &facts)?;
     let offers = args.place.offers([zones_known, prices], ports, &asked, printer)?;
-    let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == *name).collect();
+    let name = facts.instance_type.as_str();
+    let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == name).collect();
     let page = page(&offers, &regions);
     let cells = |offer: &&RegionOffer| {
         let price = price_cell(offer.price_per_hour, &OfferCandidate { facts, offer: Some(offer) }, now);

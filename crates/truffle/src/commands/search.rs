@@ -9,11 +9,12 @@ use domain::Timestamp;
 use crate::CommandPorts;
 use crate::columns::{self, OfferColumn, compare_by_default, order, price_cell};
 use crate::filter::{
-    FilterArgs, FilterCondition, FilterOutcome, FilterVerdict, OfferCandidate, SearchFilters,
+    FilterArgs, FilterCondition, FilterOutcome, FilterStage, FilterVerdict, OfferCandidate, SearchFilters,
 };
-use crate::footer::note_runs_footer;
+use crate::footer::{note_runs_footer, price_command};
 use crate::offer::RegionOffer;
 use crate::region_scope::{self, RegionScopeArgs};
+use crate::statement::read_rows;
 use crate::words::{self, GRAMMAR, ParsedWords, SearchVocabulary};
 
 /// Find instance types by name, plain words and flags.
@@ -27,8 +28,15 @@ pub struct SearchArgs {
     /// Names, globs, regular expressions and plain words
     pub words: Vec<String>,
     /// Maximum number of rows; 0 means no limit
-    #[arg(long, value_name = "ROWS", default_value_t = 20, help_heading = "Answer")]
-    pub limit: usize,
+    #[arg(
+        long,
+        value_name = "ROWS",
+        default_value_t = 20,
+        allow_negative_numbers = true,
+        value_parser = read_rows,
+        help_heading = "Answer"
+    )]
+    pub limit: u64,
     /// Sort keys, most important first; -KEY sorts in descending order
     ///
     /// A key is a column name, or one of price, memory and name.
@@ -59,12 +67,26 @@ pub struct SearchArgs {
 /// Checks the words, flags, sort keys and regions of a search before it is saved.
 pub(crate) fn check_search(args: &SearchArgs, ports: &CommandPorts<'_>) -> Result<(), Failure> {
     let facts = region_scope::facts(ports)?;
-    let understood = words::read(&args.words, &SearchVocabulary::new(&facts))?;
+    let understood = read_words(args, &SearchVocabulary::new(&facts), &facts)?;
     SearchFilters::new(&args.filters, understood.filters(), &facts)?;
     sort_keys(args, &understood)?;
-    let regions = args.place.regions(&understood.regions, "all");
+    let regions = args.place.regions(&understood.regions, "all")?;
     let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").collect();
     region_scope::check_regions(&named, &region_scope::regions(ports)?)
+}
+
+fn read_words(
+    args: &SearchArgs,
+    vocabulary: &SearchVocabulary<'_>,
+    facts: &[TypeFacts],
+) -> Result<ParsedWords, Failure> {
+    let is_value = |word: &&String| word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false");
+    let Some(value) = args.words.iter().find(is_value) else { return words::read(&args.words, vocabulary) };
+    let set = args.filters.set_flags(facts)?;
+    let flags: Vec<String> = set.iter().map(|flag| format!("{flag}={}", value.to_lowercase())).collect();
+    let hint = if flags.is_empty() { "--bare-metal=false".to_string() } else { flags.join(" or ") };
+    Err(Failure::usage(format!("\"{value}\" is no search word, and a flag takes its value after ="))
+        .hint(format!("truffle search {hint}")))
 }
 
 /// Runs `truffle search`.
@@ -75,14 +97,15 @@ pub fn run_search(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let otherwise = if args.in_all_regions { "all" } else { ports.settings.region.value.as_str() };
-    let typed = args.place.regions(&words::regions(&args.words), otherwise);
+    let typed = args.place.regions(&words::regions(&args.words), otherwise)?;
     let [facts, mut zones, mut prices, mut runs] = args.place.ask(ports, &typed);
     // The process exits after the answer: freeing some 60,000 strings first would only cost time.
     let facts: &[TypeFacts] = region_scope::read_facts(facts?, ports)?.leak();
-    let understood = words::read(&args.words, &SearchVocabulary::new(facts))?;
+    let vocabulary = SearchVocabulary::new(facts);
+    let understood = read_words(args, &vocabulary, facts)?;
     let filters = SearchFilters::new(&args.filters, understood.filters(), facts)?;
     let sort = sort_keys(args, &understood)?;
-    let regions = args.place.regions(&understood.regions, otherwise);
+    let regions = args.place.regions(&understood.regions, otherwise)?;
     if regions != typed {
         // A word that is spelt like a region was understood in another way.
         [_, zones, prices, runs] = args.place.ask(ports, &regions);
@@ -94,11 +117,13 @@ pub fn run_search(
     check_zones(&args.filters.zone.zones, &offers)?;
     let candidates = candidates(facts, &offers, least);
     let mut outcome = filters.apply(&candidates);
+    let price_command = price_command(ports, &regions, now);
     if args.explain {
         explain(&understood, &outcome, printer);
     }
     if outcome.kept.is_empty() {
-        note_no_match(&outcome, least, printer);
+        note_no_match(&outcome, least, understood.gpu_memory_hint(&vocabulary), printer);
+        note_unknown_prices(&outcome, &filters, &offers, &price_command, printer);
         note_not_offered(&filters, facts, &offers, &regions, printer);
         if printer.format() != OutputFormat::Table || printer.lists_columns() {
             printer.report(&report(&[], now), ports.encode)?;
@@ -108,12 +133,14 @@ pub fn run_search(
             let asked = sort.iter().map(|key| key.compare(a, b)).find(|order| order.is_ne());
             asked.unwrap_or_else(|| compare_by_default(a, b))
         });
-        let shown = if args.limit == 0 { outcome.kept.len() } else { args.limit.min(outcome.kept.len()) };
+        let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+        let shown = if limit == 0 { outcome.kept.len() } else { limit.min(outcome.kept.len()) };
         printer.report(&report(&outcome.kept[..shown], now), ports.encode)?;
         if shown < outcome.kept.len() {
             printer.note(&format!("{shown} of {} shown; --limit 0 shows all", outcome.kept.len()));
         }
-        note_unknown(&outcome, &sort, printer);
+        note_unknown(&outcome, &filters, &sort, &price_command, printer);
+        note_unknown_prices(&outcome, &filters, &offers, &price_command, printer);
     }
     let named = !understood.regions.is_empty() || args.in_all_regions;
     args.place.note(&offers, named, ports, printer);
@@ -210,8 +237,9 @@ fn explain(understood: &ParsedWords, outcome: &FilterOutcome, printer: &mut Prin
 }
 
 /// Prints why nothing matched: the filter that excluded the last types, and the nearest miss. A
-/// type had to be offered in at least `regions` regions.
-fn note_no_match(outcome: &FilterOutcome, regions: usize, printer: &mut Printer) {
+/// type had to be offered in at least `regions` regions. `gpu_memory` describes the memory of the
+/// GPU beside a size in the words.
+fn note_no_match(outcome: &FilterOutcome, regions: usize, gpu_memory: Option<String>, printer: &mut Printer) {
     let Some((before, stage)) = outcome.funnel.last_filter().filter(|(before, _)| *before > 0) else {
         return printer.note(match regions {
             1 => "no match: these regions offer no instance types",
@@ -228,6 +256,9 @@ fn note_no_match(outcome: &FilterOutcome, regions: usize, printer: &mut Printer)
     };
     let types = if before == 1 { "type" } else { "types" };
     printer.note(&format!("no match: {} excluded the last {before} {types}{unknown}{nearest}", stage.typed));
+    if let Some(gpu_memory) = gpu_memory {
+        printer.note(&gpu_memory);
+    }
 }
 
 /// Notes the types that satisfy all filters but are not offered in the requested regions.
@@ -258,16 +289,61 @@ fn note_not_offered(
     printer.note(&region_scope::not_offered(&names, regions));
 }
 
-fn note_unknown(outcome: &FilterOutcome, sort: &[SortKey], printer: &mut Printer) {
-    for stage in outcome.funnel.stages.iter().filter(|stage| stage.unknown > 0) {
+fn note_unknown(
+    outcome: &FilterOutcome,
+    filters: &SearchFilters,
+    sort: &[SortKey],
+    price_command: &str,
+    printer: &mut Printer,
+) {
+    for (stage, _) in unknown_stages(outcome, filters).filter(|(_, about_price)| !about_price) {
         let types = if stage.unknown == 1 { "type" } else { "types" };
         printer.note(&format!("{}: excluded {} {types} with an unknown value", stage.typed, stage.unknown));
     }
     for key in sort {
         let unknown = outcome.kept.iter().filter(|c| key.column.value(c) == catalog::Value::Null).count();
         if unknown > 0 {
-            printer.note(&format!("rows without a known {}, listed last: {unknown}", key.column.name));
+            let command = if key.column.is_price() { format!("; {price_command}") } else { String::new() };
+            let name = key.column.name;
+            printer.note(&format!("rows without a known {name}, listed last: {unknown}{command}"));
         }
+    }
+}
+
+/// Returns the stages that excluded types with an unknown value, and whether each is about a price.
+fn unknown_stages<'o>(
+    outcome: &'o FilterOutcome,
+    filters: &'o SearchFilters,
+) -> impl Iterator<Item = (&'o FilterStage, bool)> {
+    let about_price = |condition: &FilterCondition| matches!(condition, FilterCondition::Price(..));
+    let stages = outcome.funnel.stages.iter().zip(&filters.0);
+    let stages = stages.map(move |(stage, filter)| (stage, filter.condition.asks(about_price)));
+    stages.filter(|(stage, _)| stage.unknown > 0)
+}
+
+/// Prints how many types a filter on the price excluded because their price is unknown or in
+/// another currency, and the command that collects prices.
+fn note_unknown_prices(
+    outcome: &FilterOutcome,
+    filters: &SearchFilters,
+    offers: &[RegionOffer],
+    price_command: &str,
+    printer: &mut Printer,
+) {
+    let others: BTreeSet<&str> =
+        offers.iter().filter_map(|offer| offer.currency.as_deref()).filter(|code| *code != "USD").collect();
+    for (stage, _) in unknown_stages(outcome, filters).filter(|(_, about_price)| *about_price) {
+        let types = if stage.unknown == 1 { "type" } else { "types" };
+        let (typed, unknown) = (&stage.typed, stage.unknown);
+        printer.note(&match others.iter().copied().collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => {
+                format!("{typed}: excluded {unknown} {types} without a known price; {price_command}")
+            }
+            codes => format!(
+                "{typed}: excluded {unknown} {types} without a known price in US dollars; prices in {codes} \
+                 are not compared"
+            ),
+        });
     }
 }
 

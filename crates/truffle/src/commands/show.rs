@@ -27,18 +27,18 @@ pub fn run_show(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
-    let regions = args.place.regions(&[], "all");
+    let regions = args.place.regions(&[], "all")?;
     let [facts, zones, prices, runs] = args.place.ask(ports, &regions);
     let facts = region_scope::read_facts(facts?, ports)?;
     let facts = region_scope::fact(&args.name, &facts)?;
     let offers = args.place.offers([zones, prices], ports, &regions, printer)?;
-    let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
+    let offers: Vec<_> = offers.iter().filter(|offer| offer.instance_type == facts.instance_type).collect();
     let places: Vec<_> = offers.iter().map(|offer| OfferCandidate { facts, offer: Some(offer) }).collect();
     let table = Some(table(facts, &places, now));
     let report = Report { page: page(facts, &places), table, ..Report::default() };
     printer.report(&report, ports.encode)?;
     if places.is_empty() {
-        printer.note(&region_scope::not_offered(&args.name, &regions));
+        printer.note(&region_scope::not_offered(&facts.instance_type, &regions));
     }
     note_runs_footer(runs?, ports, printer, &["instance_type", "offering", "price"], &regions, now)?;
     Ok(Exit::Done)

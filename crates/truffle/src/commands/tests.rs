@@ -206,7 +206,8 @@ fn check_failure(line: &str, message: &str) {
 fn search_sorts_and_limits_rows() {
     check("search graviton --limit 2", &["c7g.xlarge", "c7g.metal"], &["2 of 6 shown; --limit 0 shows all"]);
     check("search m[57]* 4 vcpus --sort -clock_ghz", &["m7a.xlarge", "m7i.xlarge", "m5.xlarge"], &[]);
-    let said = ["rows without a known on_demand_price, listed last: 2"];
+    let said =
+        ["rows without a known on_demand_price, listed last: 2; collector snapshot price --region us-east-1"];
     check(
         "search cheap m[578]* 4..32 vcpus",
         &["m7a.xlarge", "m7i.xlarge", "m7g.4xlarge", "m5.xlarge", "m8i.8xlarge"],
@@ -221,7 +222,9 @@ fn search_sorts_and_limits_rows() {
 
 #[test]
 fn search_notes_types_with_an_unknown_price() {
-    let said = ["--max-price 0.05: excluded 2 types with an unknown value"];
+    let said = [
+        "--max-price 0.05: excluded 2 types without a known price; collector snapshot price --region us-east-1",
+    ];
     check(
         "search m[578]* --max-price 0.05 --sort name",
         &["m7a.xlarge", "m7i-flex.large", "m7i.xlarge"],
@@ -302,7 +305,7 @@ fn explain_prints_the_meaning_of_words_and_the_effect_of_filters() {
 fn notes_an_operating_system_without_prices() {
     let (_, _, err) = run("search m7i.xlarge --os windows", OutputFormat::Csv);
     assert!(
-        err.contains("no match: no on-demand price for windows in these regions; try --os linux"),
+        err.contains("no match: no on-demand price for windows in these regions; try --os linux, or collector snapshot price"),
         "{err}"
     );
 }
@@ -344,6 +347,11 @@ fn compare_marks_rows_with_different_values() {
     assert!(line("Memory (GiB)").starts_with('*') && line("On-demand price").starts_with('*'));
     assert!(!line("Current generation").starts_with('*'));
     assert!(!out.contains("GPU model"), "{out}");
+    // A row without a value for any of the types would be empty.
+    let cells = |line: &str| line.trim_start_matches(['*', ' ']).split("  ").skip(1).collect::<String>();
+    assert!(out.lines().skip(2).all(|line| cells(line).contains(|c: char| c.is_alphanumeric())), "{out}");
+    let (_, out, _) = run("compare m7i.xlarge p5.4xlarge", OutputFormat::Table);
+    assert!(out.to_lowercase().contains("per gpu"), "{out}");
     let (_, out, _) = run("compare g6.12xlarge --region us-east-1,eu-central-1", OutputFormat::Table);
     assert!(out.contains("g6.12xlarge us-east-1") && out.contains("g6.12xlarge eu-central-1"), "{out}");
     let (_, _, err) = run("compare m7i.xlarge --region eu-central-1", OutputFormat::Table);
@@ -389,6 +397,72 @@ fn typing_errors_get_a_suggestion() {
     let hint = run("regions p5", OutputFormat::Csv).0.unwrap_err().hint;
     assert_eq!(hint.as_deref(), Some("it is a family: truffle search 'p5.*' lists its types"));
     check_failure("zones p5.4xlarg", "unknown instance type \"p5.4xlarg\"; the closest match is p5.4xlarge");
+}
+
+#[test]
+fn types_and_regions_are_named_in_any_spelling() {
+    check("search M7A.XLARGE", &["m7a.xlarge"], &[]);
+    check("search m7a-xlarge --region Frankfurt", &["m7a.xlarge"], &[]);
+    check("search m7a.xlarge --region EU_CENTRAL_1,use1", &["m7a.xlarge", "m7a.xlarge"], &[]);
+    check("search m7a.xlarge eu-frankfurt", &["m7a.xlarge"], &[]);
+    check("zones M7A.Xlarge --region euc1", &["m7a.xlarge", "m7a.xlarge"], &[]);
+    let same = |line: &str, usual: &str| {
+        assert_eq!(run(line, OutputFormat::Csv).1, run(usual, OutputFormat::Csv).1, "{line}");
+    };
+    same("show M7I.XLARGE", "show m7i.xlarge");
+    same("compare m7ixlarge M7G.4xlarge", "compare m7i.xlarge m7g.4xlarge");
+    same("regions P5.4XLarge", "regions p5.4xlarge");
+    same("search --like M7I.XLARGE", "search --like m7i.xlarge");
+    same(
+        "query price/options --param type=M7I.XLARGE --param region=N.Virginia",
+        "query price/options --param type=m7i.xlarge --param region=us-east-1",
+    );
+    same("search --gpu-model rtxpro4500", "search --gpu-model RTX-PRO-4500");
+    check_failure("search --region moon", "unknown region \"moon\"");
+    check_failure("search --region frankfrt", "unknown region \"frankfrt\"; the closest match is Frankfurt");
+    check_failure(
+        "search --region us-east",
+        "--region: \"us-east\" is several regions: us-east-1, us-east-2",
+    );
+    check_failure(
+        "show p4.24xlarge",
+        "unknown instance type \"p4.24xlarge\"; the closest match is p4d.24xlarge",
+    );
+    check_failure(
+        "search --gpu-model a800",
+        "--gpu-model: unknown value \"a800\"; the closest match is A100",
+    );
+    check_failure(
+        "search --gpu-model A100-80GB",
+        "--gpu-model: unknown value \"A100-80GB\"; the closest match is A100",
+    );
+}
+
+#[test]
+fn a_value_apart_from_its_flag_names_the_flag() {
+    let check = |line: &str, hint: &str| {
+        let failure = run(line, OutputFormat::Csv).0.unwrap_err();
+        assert!(failure.message.ends_with("a flag takes its value after ="), "{failure:?}");
+        assert_eq!(failure.hint.as_deref(), Some(hint), "{line}");
+    };
+    check("search --bare-metal false", "truffle search --bare-metal=false");
+    check("search --efa TRUE m7i", "truffle search --efa=true");
+    check("search --efa --mig false", "truffle search --mig=false or --efa=false");
+    check("search false", "truffle search --bare-metal=false");
+}
+
+#[test]
+fn a_size_that_no_gpu_has_names_the_flag() {
+    let memory = "a100 has 40 GiB of memory in each GPU: --gpu-memory-each";
+    let nearest = |size: &str, typed: &str| {
+        format!(
+            "no match: {typed} excluded the last 22 types; \
+             nearest: p4d.24xlarge has 1152 GiB of memory, you asked for {size}"
+        )
+    };
+    check("search a100 24gb", &[], &[nearest("24", "24gib").as_str(), memory]);
+    check("search 96gb a100", &[], &[nearest("96", "96gib").as_str(), memory]);
+    check("search h100 80gb 1 gpu", &["p5.4xlarge"], &[]);
 }
 
 #[test]
@@ -458,7 +532,7 @@ fn a_mistyped_parameter_is_refused_with_the_nearest_value() {
         "no region \"eu-central\"",
         &closest("eu-central-1", regions),
     );
-    check("price/options", "region=US-EAST-1", "no region \"US-EAST-1\"", &closest("us-east-1", regions));
+    check("price/options", "region=US-EAST-9", "no region \"US-EAST-9\"", &closest("us-east-1", regions));
     check("price/options", "region=", "no region \"\"", regions);
     check(
         "offering/everywhere",
@@ -469,7 +543,7 @@ fn a_mistyped_parameter_is_refused_with_the_nearest_value() {
     let types = "truffle search lists the types";
     check("price/options", "type=m7i.xlagre", "no type \"m7i.xlagre\"", &closest("m7i.xlarge", types));
     check("price/options", "type=", "no type \"\"", types);
-    check("spot/scores", "type=M7I.XLARGE", "no type \"M7I.XLARGE\"", &closest("m7i.xlarge", types));
+    check("spot/scores", "type=M7I.XLRGE", "no type \"m7i.xlrge\"", &closest("m7i.xlarge", types));
     let keys = "the values are Name, team";
     check("cost/by-tag", "tag=name", "no tag \"name\"", &closest("Name", keys));
     check("cost/by-tag", "tag=owner", "no tag \"owner\"", keys);

@@ -29,11 +29,12 @@ pub fn run_zones(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let place = RegionScopeArgs { region: args.region.clone(), os: "linux".into() };
-    let regions = place.regions(&[], "all");
+    let regions = place.regions(&[], "all")?;
     let [facts, zones, prices, runs] = place.ask(ports, &regions);
-    region_scope::fact(&args.name, &region_scope::read_facts(facts?, ports)?)?;
+    let facts = region_scope::read_facts(facts?, ports)?;
+    let name = region_scope::fact(&args.name, &facts)?.instance_type.as_str();
     let offers = place.offers([zones, prices], ports, &regions, printer)?;
-    let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == args.name).collect();
+    let offers: Vec<&RegionOffer> = offers.iter().filter(|offer| offer.instance_type == name).collect();
     let page = page(&offers);
     let found = !page.rows.is_empty();
     printer.report(&Report::plain(page), ports.encode)?;
@@ -41,7 +42,7 @@ pub fn run_zones(
         printer.note(&format!("offered in {}, zones unknown", offer.region));
     }
     if offers.is_empty() {
-        printer.note(&region_scope::not_offered(&args.name, &regions));
+        printer.note(&region_scope::not_offered(name, &regions));
     }
     note_runs_footer(runs?, ports, printer, &["offering"], &regions, now)?;
     Ok(if found { Exit::Done } else { Exit::NothingMatched })

@@ -7,6 +7,7 @@ use domain::{AzId, Decimal, Known};
 
 use super::fact::{FlagFact, NumericFact, TextFact};
 use super::{FilterCondition, NamePattern, PriceUnit, SearchFilter};
+use crate::accelerator_names::{names_model, nearest_model};
 use crate::range::{MemoryRatio, MemorySize, RangeBound, ValueRange};
 
 /// Filters. A RANGE is 4..16, 4.., ..16 or 4, both ends included. A flag that takes a BOOL means
@@ -469,6 +470,12 @@ impl ZoneArgs {
 }
 
 impl FilterArgs {
+    /// Returns the names of the yes-or-no flags that were given without a value or as true.
+    pub(crate) fn set_flags(&self, facts: &[TypeFacts]) -> Result<Vec<String>, Failure> {
+        let is_set = |filter: &SearchFilter| matches!(filter.condition, FilterCondition::Flag(_, true));
+        Ok(self.filters(facts)?.into_iter().filter(is_set).map(|filter| filter.typed).collect())
+    }
+
     /// Returns the filters of the flags, in the order of the help.
     pub(super) fn filters(&self, facts: &[TypeFacts]) -> Result<Vec<SearchFilter>, Failure> {
         let mut flags = FlagFilters { facts, filters: Vec::new() };
@@ -528,6 +535,9 @@ impl FlagFilters<'_> {
     }
 }
 
+/// Flags that name models of accelerators.
+const ACCELERATOR_FLAGS: [&str; 3] = ["--gpu-model", "--inference-model", "--neuron-model"];
+
 /// Returns the value as the facts spell it. An unknown value is a usage failure, not an empty
 /// search.
 fn known_value(flag: &str, asked: &str, known: &[&str]) -> Result<String, Failure> {
@@ -537,8 +547,13 @@ fn known_value(flag: &str, asked: &str, known: &[&str]) -> Result<String, Failur
         _ => asked,
     };
     let found = known.iter().find(|known| known.eq_ignore_ascii_case(meant));
+    let is_model = ACCELERATOR_FLAGS.contains(&flag);
+    let found = found.or_else(|| known.iter().find(|known| is_model && names_model(asked, known)));
     found.map(|known| known.to_string()).ok_or_else(|| {
-        let suggestion = suggest_closest(asked, known.iter().copied());
+        let suggestion = match nearest_model(asked, known).filter(|_| is_model) {
+            Some(model) => format!("; the closest match is {model}"),
+            None => suggest_closest(asked, known.iter().copied()),
+        };
         Failure::usage(format!("{flag}: unknown value \"{asked}\"{suggestion}"))
             .hint(format!("known values: {}", known.join(", ")))
     })

@@ -7,7 +7,7 @@ mod funnel;
 mod pattern;
 
 use catalog::TypeFacts;
-use console::{Failure, suggest_closest};
+use console::Failure;
 
 pub use condition::{FilterCondition, FilterMiss, FilterVerdict, OfferCandidate, PriceUnit};
 pub use fact::{FlagFact, NumericFact, TextFact};
@@ -15,6 +15,7 @@ pub use flags::FilterArgs;
 pub use funnel::{FilterFunnel, FilterOutcome, FilterStage};
 pub use pattern::NamePattern;
 
+use crate::instance_names::{find_type_name, suggest_type};
 use crate::range::ValueRange;
 
 /// A condition with its text.
@@ -112,8 +113,10 @@ impl SearchFilters {
 }
 
 fn like<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFacts, Failure> {
-    facts.iter().find(|t| t.instance_type == name).ok_or_else(|| {
-        let suggestion = suggest_closest(name, facts.iter().map(|t| t.instance_type.as_str()));
+    let names = facts.iter().map(|t| t.instance_type.as_str());
+    let found = find_type_name(name, names.clone());
+    found.and_then(|found| facts.iter().find(|t| t.instance_type == found)).ok_or_else(|| {
+        let suggestion = suggest_type(name, names);
         Failure::usage(format!("--like: unknown instance type \"{name}\"{suggestion}"))
     })
 }

@@ -2,13 +2,13 @@ use super::*;
 use crate::filter::sample;
 use proptest::prelude::*;
 
-fn understand(text: &str) -> Result<ParsedWords, Failure> {
+pub(super) fn understand(text: &str) -> Result<ParsedWords, Failure> {
     let facts = sample::facts();
     read(&[text.to_string()], &SearchVocabulary::new(&facts))
 }
 
 /// Checks the normalized spelling of the words and the types that they find.
-fn check(text: &str, shown: &str, found: &[&str]) {
+pub(super) fn check(text: &str, shown: &str, found: &[&str]) {
     let facts = sample::facts();
     let understood = understand(text).unwrap_or_else(|failure| panic!("{text}: {failure}"));
     assert_eq!(understood.to_string(), shown, "{text}");
@@ -18,7 +18,7 @@ fn check(text: &str, shown: &str, found: &[&str]) {
     assert_eq!(names, found, "{text}");
 }
 
-fn check_error(text: &str, message: &str) {
+pub(super) fn check_error(text: &str, message: &str) {
     let failure = understand(text).map(|read| read.to_string()).expect_err(text);
     assert_eq!(failure.message, message, "{text}");
 }
@@ -157,8 +157,9 @@ fn any_words() -> impl Strategy<Value = Vec<String>> {
     let facts = sample::facts();
     let mut words: Vec<String> = SearchVocabulary::new(&facts).words().map(str::to_string).collect();
     words.extend(facts.iter().map(|t| t.instance_type.clone()));
-    words.extend(["m7i.*", "c[67]g.*", "^m\\D", "physical cores", "ram", "us-east-1"].map(String::from));
-    let quantity = "[0-9]{1,3}(\\.[0-9])?(\\.\\.[0-9]{0,3})?( )?(gb|g|TiB|mb|gpu|gpus|cores|vcpu|gbps|)";
+    words.extend(["m7i.*", "c[67]g.*", "^m\\D", "physical cores", "us-east-1"].map(String::from));
+    words.extend(["ram", "vram", "x", "+", "at least", "or more", ">=", "eu (paris)"].map(String::from));
+    let quantity = "[0-9]{1,3}(\\.[0-9])?(\\.\\.[0-9]{0,3})?( )?(gb|g|TiB|mb|gpu|gpus|cores|vcpu|gbps|)[+]?";
     proptest::collection::vec(prop_oneof![3 => proptest::sample::select(words), 1 => quantity], 0..6)
 }
 

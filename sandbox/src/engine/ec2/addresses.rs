@@ -8,6 +8,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 /// The filters of DescribeAddresses.
 const FILTERS: FilterTable<ElasticIp> = FilterTable {
     tags: Some(|address| &address.tags),
+    tag: None,
     named: &[
         ("allocation-id", |_, address| one(&address.id)),
         ("association-id", |desk, address| many(desk.holder(address).map(|_| &address.association))),

@@ -12,6 +12,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 /// The filters of DescribeSecurityGroups. Each filter for rules compares every rule on its own.
 const GROUP_FILTERS: FilterTable<SecurityGroup> = FilterTable {
     tags: Some(|group| &group.tags),
+    tag: None,
     named: &[
         ("description", |_, group| one(&group.description)),
         ("egress.ip-permission.cidr", |_, group| peer_values(&group.outgoing, RulePeerKind::Four)),

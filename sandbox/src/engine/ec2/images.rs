@@ -88,6 +88,7 @@ pub(crate) const PUBLIC_IMAGES: [(&str, &str, &str, &str, i64); 10] = [
 /// The filters of DescribeImages, over an image and whether the account owns it.
 const FILTERS: FilterTable<(MachineImage, bool)> = FilterTable {
     tags: Some(|(image, _)| &image.tags),
+    tag: None,
     named: &[
         ("architecture", |_, (image, _)| one(&image.arch)),
         ("block-device-mapping.delete-on-termination", |_, _| flag(true)),

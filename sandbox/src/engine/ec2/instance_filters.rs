@@ -35,6 +35,7 @@ const ASSOCIATION: FilterValues<SandboxInstance> =
 /// The filters of DescribeInstances.
 pub(crate) const INSTANCES: FilterTable<SandboxInstance> = FilterTable {
     tags: Some(|i| &i.tags),
+    tag: None,
     named: &[
         ("architecture", |_, i| one(&i.arch)),
         ("availability-zone", ZONE),
@@ -184,6 +185,7 @@ pub(crate) const INSTANCES: FilterTable<SandboxInstance> = FilterTable {
 /// The filters of DescribeInstanceStatus.
 pub(crate) const STATUSES: FilterTable<SandboxInstance> = FilterTable {
     tags: Some(|i| &i.tags),
+    tag: None,
     named: &[
         ("availability-zone", ZONE),
         ("availability-zone-id", ZONE_ID),

@@ -177,8 +177,9 @@ impl RegionView<'_> {
         self.begin_transition(id, SandboxInstanceState::Stopping, span);
     }
 
-    /// Serves TerminateInstances. As in EC2, a protected instance also protects the named instances
-    /// of its zone. Those in other zones are terminated, and the call still fails.
+    /// Serves TerminateInstances. As in EC2, stop protection refuses it too, and a protected
+    /// instance also protects the named instances of its zone. Those in other zones are
+    /// terminated, and the call still fails.
     pub(crate) fn terminate_instances(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
         let ids = self.named_instances(params)?;
         params.flag("SkipOsShutdown")?;
@@ -186,11 +187,18 @@ impl RegionView<'_> {
         self.may_change("ec2:TerminateInstances", &ids)?;
         let guarded: Vec<&String> = ids
             .iter()
-            .filter(|id| self.here.instances[*id].protected && !self.here.instances[*id].state.is_over())
+            .filter(|id| {
+                let found = &self.here.instances[*id];
+                (found.protected || found.stop_protected) && !found.state.is_over()
+            })
             .collect();
-        let refusal = guarded.first().map(|id| ApiError::new("OperationNotPermitted", format!(
-            "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
-        )));
+        let refusal = guarded.first().map(|id| {
+            let protected = self.here.instances[*id].protected;
+            let attribute = if protected { "disableApiTermination" } else { "disableApiStop" };
+            ApiError::new("OperationNotPermitted", format!(
+                "The instance '{id}' may not be terminated. Modify its '{attribute}' instance attribute and try again."
+            ))
+        });
         let zones: Vec<String> = guarded.iter().map(|id| self.here.instances[*id].zone.clone()).collect();
         self.finish_checks(params)?;
         let mut nodes = Vec::new();

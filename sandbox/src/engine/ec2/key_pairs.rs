@@ -277,6 +277,7 @@ impl RegionView<'_> {
 /// The filters of DescribeKeyPairs.
 const FILTERS: FilterTable<KeyPair> = FilterTable {
     tags: Some(|key| &key.tags),
+    tag: None,
     named: &[
         ("fingerprint", |_, key| one(&key.fingerprint)),
         ("key-name", |_, key| one(&key.name)),

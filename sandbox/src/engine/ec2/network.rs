@@ -21,6 +21,7 @@ struct DefaultSubnet {
 /// The filters of DescribeVpcs.
 const VPC_FILTERS: FilterTable<RegionNetwork> = FilterTable {
     tags: Some(|_| no_tags()),
+    tag: None,
     named: &[
         ("cidr", |_, _| one(VPC_RANGE)),
         ("cidr-block-association.association-id", |desk, _| own(desk.vpc_association())),
@@ -44,6 +45,7 @@ const VPC_FILTERS: FilterTable<RegionNetwork> = FilterTable {
 /// The filters of DescribeSubnets.
 const SUBNET_FILTERS: FilterTable<DefaultSubnet> = FilterTable {
     tags: Some(|_| no_tags()),
+    tag: None,
     named: &[
         ("availability-zone", |desk, subnet| own(desk.zone_name(&subnet.zone))),
         ("availability-zone-id", |_, subnet| one(&subnet.zone)),

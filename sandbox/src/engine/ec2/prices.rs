@@ -34,6 +34,7 @@ struct SpotHistoryRow {
 /// The filters of DescribeSpotPriceHistory.
 const FILTERS: FilterTable<SpotHistoryRow> = FilterTable {
     tags: None,
+    tag: None,
     named: &[
         ("availability-zone", |_, row| one(&row.zone_name)),
         ("availability-zone-id", |_, row| one(&row.zone)),

@@ -11,6 +11,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 /// The filters of DescribeIamInstanceProfileAssociations.
 const FILTERS: FilterTable<SandboxInstance> = FilterTable {
     tags: None,
+    tag: None,
     named: &[("instance-id", |_, found| one(&found.id)), ("state", |_, _| one("associated"))],
     bare: &[],
 };

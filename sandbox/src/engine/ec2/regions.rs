@@ -20,6 +20,7 @@ struct TypeOffering {
 /// The filters of DescribeRegions.
 const REGION_FILTERS: FilterTable<RegionFact> = FilterTable {
     tags: None,
+    tag: None,
     named: &[
         ("endpoint", |_, region| own(endpoint(region))),
         ("opt-in-status", |desk, region| one(desk.opt_in_status(region))),
@@ -31,6 +32,7 @@ const REGION_FILTERS: FilterTable<RegionFact> = FilterTable {
 /// The filters of DescribeAvailabilityZones, over zone ids.
 const ZONE_FILTERS: FilterTable<String> = FilterTable {
     tags: None,
+    tag: None,
     named: &[
         ("group-long-name", |desk, _| owned(desk.zone_group_name())),
         ("group-name", |desk, _| own(desk.zone_group())),
@@ -48,6 +50,7 @@ const ZONE_FILTERS: FilterTable<String> = FilterTable {
 /// The filters of DescribeInstanceTypeOfferings.
 const OFFER_FILTERS: FilterTable<TypeOffering> = FilterTable {
     tags: None,
+    tag: None,
     named: &[
         ("instance-type", |_, offer| one(&offer.instance_type)),
         ("location", |_, offer| one(&offer.place)),

@@ -15,6 +15,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 /// The filters of DescribeCapacityReservations.
 const FILTERS: FilterTable<CapacityReservation> = FilterTable {
     tags: Some(|held| &held.tags),
+    tag: None,
     named: &[
         ("availability-zone", |desk, held| own(desk.zone_name(&held.zone))),
         ("availability-zone-id", |_, held| one(&held.zone)),

@@ -11,6 +11,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 /// The filters of DescribeSpotInstanceRequests.
 const FILTERS: FilterTable<SpotRequest> = FilterTable {
     tags: Some(|request| &request.tags),
+    tag: None,
     named: &[
         ("create-time", |_, request| at(request.created)),
         ("instance-id", |_, request| many(&request.instance)),
@@ -341,7 +342,11 @@ impl RegionView<'_> {
         if let Some(id) = ids.iter().find(|id| !self.here.spot.contains_key(**id)) {
             return Err(ApiError::unknown_id(ResourceKind::SpotRequest, id));
         }
-        self.allow_any("ec2:CancelSpotInstanceRequests")?;
+        for id in &ids {
+            let tags = self.here.spot[*id].tags.clone();
+            let arn = self.arn("ec2", &format!("spot-instances-request/{id}"));
+            self.allow("ec2:CancelSpotInstanceRequests", &arn, &tags, &[])?;
+        }
         self.finish_checks(params)?;
         let mut nodes = Vec::new();
         for id in ids {

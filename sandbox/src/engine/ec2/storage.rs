@@ -9,6 +9,7 @@ use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 /// The filters of DescribeVolumes.
 const VOLUME_FILTERS: FilterTable<EbsVolume> = FilterTable {
     tags: Some(|volume| &volume.tags),
+    tag: None,
     named: &[
         ("attachment.attach-time", |desk, volume| {
             owned(desk.mapping_of(volume).map(|(_, mapping)| crate::wire::iso(mapping.since)))
@@ -38,6 +39,7 @@ const VOLUME_FILTERS: FilterTable<EbsVolume> = FilterTable {
 /// The filters of DescribeSnapshots.
 const SNAPSHOT_FILTERS: FilterTable<VolumeSnapshot> = FilterTable {
     tags: Some(|snapshot| &snapshot.tags),
+    tag: None,
     named: &[
         ("description", |_, snapshot| one(&snapshot.description)),
         ("encrypted", |_, snapshot| flag(snapshot.encrypted)),

@@ -110,6 +110,7 @@ struct ResourceTagRow {
 /// The filters of DescribeTags.
 const FILTERS: FilterTable<ResourceTagRow> = FilterTable {
     tags: None,
+    tag: Some(|row| (&row.key, &row.value)),
     named: &[
         ("key", |_, row| one(&row.key)),
         ("resource-id", |_, row| one(&row.id)),

@@ -242,6 +242,7 @@ impl RegionView<'_> {
 /// The filters of DescribeLaunchTemplates.
 const FILTERS: FilterTable<LaunchTemplate> = FilterTable {
     tags: Some(|template| &template.tags),
+    tag: None,
     named: &[
         ("create-time", |_, template| at(template.created)),
         ("launch-template-name", |_, template| one(&template.name)),
@@ -264,6 +265,7 @@ impl NumberedTemplateVersion {
 /// The filters of DescribeLaunchTemplateVersions.
 const VERSION_FILTERS: FilterTable<NumberedTemplateVersion> = FilterTable {
     tags: None,
+    tag: None,
     named: &[
         ("create-time", |_, shown| at(shown.version.created)),
         ("ebs-optimized", |_, shown| many(shown.data("EbsOptimized"))),

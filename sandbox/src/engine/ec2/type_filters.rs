@@ -6,6 +6,7 @@ use crate::facts::TypeFact;
 /// The filters over the columns of an instance type.
 pub(crate) const TYPES: FilterTable<TypeFact> = FilterTable {
     tags: None,
+    tag: None,
     named: &[
         ("auto-recovery-supported", |_, kind| flag(kind.auto_recovery)),
         ("bare-metal", |_, kind| flag(kind.bare_metal)),

@@ -116,6 +116,7 @@ fn read(
         modified: None,
         now,
         whole: Completeness::Yes,
+        in_force: None,
         account: Some(&account.account_id),
     };
     let mut batches = Vec::new();

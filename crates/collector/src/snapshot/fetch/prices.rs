@@ -26,7 +26,8 @@ pub(crate) fn fetch(
         told.push(one);
         batches.extend(rows);
     }
-    Ok(FetchedRun::new(built_in_dataset("price"), Some(&account.account_id), batches, told, started))
+    // Prices are public, so their run is not named after the account.
+    Ok(FetchedRun::new(built_in_dataset("price"), None, batches, told, started))
 }
 
 /// Returns the report of a region and its rows.
@@ -71,8 +72,14 @@ fn region_report(
     drop(progress);
     let mut batches = Vec::new();
     if !products.is_empty() {
-        let context =
-            FeedContext { source: &told.source, modified: None, now, whole: Completeness::No, account: None };
+        let context = FeedContext {
+            source: &told.source,
+            modified: None,
+            now,
+            whole: Completeness::No,
+            in_force: None,
+            account: None,
+        };
         let spoken = feeds::read(FeedKind::Products, &mut products.as_bytes(), &context, &mut |batch| {
             batches.push(batch);
             Ok(())

@@ -108,9 +108,9 @@ impl PublishedLists {
             if wanted.is_empty() && (china || !regions.is_empty()) {
                 continue;
             }
-            let (index, seen) = self.fetch_index(access, host, china)?;
+            let PublishedIndex { files, seen, since } = self.fetch_index(access, host, china)?;
             let mut missing = wanted.clone();
-            for file in &index {
+            for file in &files {
                 if !regions.is_empty() && !wanted.contains(&&file.region) {
                     continue;
                 }
@@ -118,7 +118,8 @@ impl PublishedLists {
                 if access.stop.is_requested() {
                     return Err(source_failure(SourceError::Interrupted));
                 }
-                let fetched = match self.fetch_list(access, &recorder.known, host, file, &seen, printer) {
+                let list = PublishedList { host, file, since };
+                let fetched = match self.fetch_list(access, &recorder.known, list, &seen, printer) {
                     Err(failure) if failure.kind == FailureKind::Broken => {
                         self.failed_run(access, &file.region, failure.message, &seen)
                     }
@@ -162,26 +163,27 @@ impl PublishedLists {
         access: &SourceAccess<'_>,
         host: &str,
         china: bool,
-    ) -> Result<(Vec<RegionFile>, ServerClock), Failure> {
+    ) -> Result<PublishedIndex, Failure> {
         let partition = if china { "cn" } else { "aws" };
         let (root, offer) = self.folder;
         let base = format!("{host}/{root}/v1.0/{partition}/{offer}");
-        let version = match self.as_of {
-            None => "current".to_string(),
+        let (version, since) = match self.as_of {
+            None => ("current".to_string(), None),
             Some(at) => {
                 let url = format!("{base}/index.json");
                 let found = feeds::version_at(&fetch_small(access, &url)?.0, at)
                     .map_err(|e| bad_file(&url, &e.to_string()))?;
-                found.ok_or_else(|| {
+                let found = found.ok_or_else(|| {
                     Failure::broken(format!("AWS publishes no price list that was in force at {at}"))
                         .hint("the lists go back to 2018-05-01")
-                })?
+                })?;
+                (found.version, Some(found.since))
             }
         };
         let url = format!("{base}/{version}/region_index.json");
         let (text, seen) = fetch_small(access, &url)?;
         let files = feeds::parse_region_index(&text).map_err(|e| bad_file(&url, &e.to_string()))?;
-        Ok((files, seen))
+        Ok(PublishedIndex { files, seen, since })
     }
 
     /// Fetches one region's list, the current one or a past one.
@@ -189,21 +191,23 @@ impl PublishedLists {
         &self,
         access: &SourceAccess<'_>,
         known: &KnownReports,
-        host: &str,
-        file: &RegionFile,
+        list: PublishedList<'_>,
         seen: &ServerClock,
         printer: &Printer,
     ) -> Result<FetchedRun, Failure> {
         let started = access.now();
         let PublicDataset { dataset, source, kind } = self.of;
-        let past = self.as_of.is_some();
-        let known = match past {
-            true => known.published(dataset.name, &file.region, source.label(), &file.version),
-            false => known.in_force(dataset.name, &file.region, source.label()),
+        let PublishedList { host, file, since } = list;
+        let known = match since {
+            // A list that was fetched while it was current counts from its publication only.
+            Some(since) => known
+                .published(dataset.name, &file.region, source.label(), &file.version)
+                .filter(|known| known.observed_at <= since),
+            None => known.in_force(dataset.name, &file.region, source.label()),
         };
         if let Some(known) = known.filter(|known| known.version.as_ref() == Some(&file.version)) {
             // A list of the past is no evidence of present prices.
-            let observed_at = if past { known.observed_at } else { seen.at };
+            let observed_at = if since.is_some() { known.observed_at } else { seen.at };
             let told = ScopeReport {
                 dataset,
                 scope: file.region.clone(),
@@ -219,7 +223,7 @@ impl PublishedLists {
         }
         let url = format!("{host}{}", file.csv);
         let progress = printer.progress(&format!("{} of {}", dataset.name, file.region));
-        let read = fetch_and_parse(access, kind, &url, None, source.label())?;
+        let read = fetch_and_parse(access, kind, &url, None, (source.label(), since))?;
         drop(progress);
         let FetchedFile { content: Some((batches, spoken)), seen, .. } = read else {
             return Err(bad_file(&url, "the server sent nothing"));
@@ -236,6 +240,23 @@ impl PublishedLists {
         }
         Ok(FetchedRun::new(dataset, Some(&file.region), batches, told, started))
     }
+}
+
+/// The lists of one publication.
+struct PublishedIndex {
+    files: Vec<RegionFile>,
+    seen: ServerClock,
+    /// Start of the publication's period, for one of the past.
+    since: Option<Timestamp>,
+}
+
+/// One region's list.
+#[derive(Clone, Copy)]
+struct PublishedList<'a> {
+    host: &'static str,
+    file: &'a RegionFile,
+    /// Start of its period, for one of the past.
+    since: Option<Timestamp>,
 }
 
 /// The time of a server's answer, by AWS's clock if the answer states it, and the seconds by which
@@ -297,13 +318,14 @@ struct FetchedFile {
     etag: Option<String>,
 }
 
-/// Fetches and parses a file, unless the server still has the state with the ETag `known`.
+/// Fetches and parses a file, unless the server still has the state with the ETag `known`. A list
+/// of the past has the start of its period beside the name of its source.
 fn fetch_and_parse(
     access: &SourceAccess<'_>,
     kind: FeedKind,
     url: &str,
     known: Option<&str>,
-    source: &str,
+    (source, in_force): (&str, Option<Timestamp>),
 ) -> Result<FetchedFile, Failure> {
     let fetched = access.source.fetch(url, known).map_err(source_failure)?;
     let seen = ServerClock::of(&fetched, access);
@@ -314,6 +336,7 @@ fn fetch_and_parse(
         modified: fetched.modified,
         now: seen.at,
         whole: Completeness::Yes,
+        in_force,
         account: None,
     };
     let mut batches = Vec::new();
@@ -349,7 +372,7 @@ fn fetch_single_file(
     };
     let etag = known.first().map(|(_, _, etag)| etag.clone());
     let progress = printer.progress(source);
-    let read = fetch_and_parse(access, kind, url, etag.as_deref(), source)?;
+    let read = fetch_and_parse(access, kind, url, etag.as_deref(), (source, None))?;
     drop(progress);
     let FetchedFile { content, seen, etag } = read;
     let (batches, told) = match content {

@@ -1,0 +1,96 @@
+//! The reasons why a lake cannot be used.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use catalog::FORMAT;
+use catalog::ports::{AskError, StoreError};
+
+/// The reason why a lake cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LakeError {
+    /// Written by a newer version.
+    #[error("the lake at {path} has format {found}, and this version knows up to {FORMAT}")]
+    Newer {
+        /// The lake.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// The folder is not a lake, or rows do not fit: one sentence.
+    #[error("{0}")]
+    Unusable(String),
+    /// A file from outside has unexpected content: one sentence.
+    #[error("{0}")]
+    BadFile(String),
+    /// The list of the lake's files is damaged.
+    #[error("the lake at {lake} is damaged: {reason}")]
+    DamagedLake {
+        /// The lake.
+        lake: PathBuf,
+        /// A lowercase fragment.
+        reason: String,
+        /// The newest manifest that can be read and whose files are there.
+        intact: Option<u64>,
+    },
+    /// A file of the lake differs from the manifest's description.
+    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
+    DamagedFile {
+        /// The lake.
+        lake: PathBuf,
+        /// The file's path in the lake.
+        file: String,
+        /// A lowercase fragment.
+        reason: String,
+    },
+    /// Another process holds the writer's lock.
+    #[error("{path} is being written by {by}")]
+    Locked {
+        /// The lake.
+        path: PathBuf,
+        /// The other process, its machine and its command, as far as they are known.
+        by: String,
+    },
+    /// The file system returned an error.
+    #[error("{path}: {reason}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The error's text.
+        reason: String,
+    },
+}
+
+impl LakeError {
+    /// Wraps the file system's error for a path.
+    pub fn io(path: &Path, error: io::Error) -> LakeError {
+        LakeError::Io { path: path.to_path_buf(), reason: error.to_string() }
+    }
+}
+
+impl From<LakeError> for AskError {
+    fn from(error: LakeError) -> AskError {
+        match error {
+            LakeError::Newer { path, found } => AskError::Newer { path, found, known: FORMAT },
+            LakeError::DamagedLake { lake, reason, intact } => AskError::DamagedLake { lake, reason, intact },
+            LakeError::DamagedFile { lake, file, reason } => AskError::DamagedFile { lake, file, reason },
+            other => AskError::Lake(other.to_string()),
+        }
+    }
+}
+
+impl From<LakeError> for StoreError {
+    fn from(error: LakeError) -> StoreError {
+        match error {
+            LakeError::Newer { path, found } => StoreError::Newer { path, found, known: FORMAT },
+            LakeError::Locked { path, by } => StoreError::Locked { path, by },
+            LakeError::Unusable(text) => StoreError::Foreign(text),
+            LakeError::BadFile(text) => StoreError::BadFile(text),
+            LakeError::DamagedLake { lake, reason, intact } => {
+                StoreError::DamagedLake { lake, reason, intact }
+            }
+            LakeError::DamagedFile { lake, file, reason } => StoreError::DamagedFile { lake, file, reason },
+            other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
+        }
+    }
+}
