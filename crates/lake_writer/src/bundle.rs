@@ -149,8 +149,9 @@ pub(crate) fn unpack(
     };
     if dry_run {
         let scratch = files::scratch_folder("bundle")?;
-        opened.each_into(scratch.as_ref(), |file, path| {
-            read_checked(from, path, file, known_dataset(file), &mut |_| Ok(()))
+        opened.each_into(scratch.as_ref(), |file, path| match known_dataset(file) {
+            dataset if dataset.name == LOG => opened.read_log(file, path).map(|_| ()),
+            dataset => read_checked(from, path, file, dataset, &mut |_| Ok(())),
         })?;
         return Ok(bundled);
     }
@@ -187,47 +188,42 @@ fn adopt(
     let from = &opened.path;
     let known = known(root, before)?;
     let scratch = files::incoming_folder(root, "bundle")?;
-    let mut adopted: Vec<DataFile> = Vec::new();
     opened.each_into(scratch.as_ref(), |file, path| {
         let dataset = known_dataset(file);
-        if dataset.kind == DatasetKind::Changes {
-            return read_checked(from, path, file, dataset, &mut |frame| {
-                run.add_frame(dataset, frame).map_err(|e| bad(from, e))
-            });
-        }
-        let mut frames = Vec::new();
-        read_checked(from, path, file, dataset, &mut |frame| {
-            if dataset.name == LOG {
-                frames.push(frame);
-            }
-            Ok(())
-        })?;
         if dataset.name == LOG {
-            let log = RunLog::of_frames(frames)?;
-            let logged: HashSet<&str> = log.rows.iter().map(|row| row.run_id.as_str()).collect();
-            if let Some(orphan) = adopted.iter().find(|file| !logged.contains(file.run())) {
-                return Err(bad(from, format!("{} is of a run that is not in its log", orphan.path)));
-            }
+            let log = opened.read_log(file, path)?;
             let log = log.only(|row| is_public(&row.dataset) && !known.contains(&row.run_id))?;
             if !log.rows.is_empty() {
                 let name = format!("{}{run_id}", FOLDED.trim_start_matches('/'));
                 run.adopt_log(log, &name)?;
             }
-        } else if !known.contains(file.run()) {
+            return Ok(());
+        }
+        if dataset.kind == DatasetKind::Changes {
+            return read_checked(from, path, file, dataset, &mut |frame| {
+                run.add_frame(dataset, frame).map_err(|e| bad(from, e))
+            });
+        }
+        read_checked(from, path, file, dataset, &mut |_| Ok(()))?;
+        if !known.contains(file.run()) {
             if before.files.iter().any(|visible| visible.path == file.path) {
                 return Err(bad(from, format!("{} has the name of a file in the lake", file.path)));
             }
-            let target = root.join(&file.path);
-            let folder = target.parent().expect("a file of the lake stands in a folder");
-            files::make_folder(folder)?;
-            fs::rename(path, &target).map_err(|e| LakeError::io(&target, e))?;
-            files::sync_folder(folder)?;
-            adopted.push(file.clone());
+            move_into(root, file, path)?;
             run.adopt(WrittenFile(file.clone()));
         }
         Ok(())
     })?;
     Ok(run)
+}
+
+/// Moves a checked file to its place in the lake.
+fn move_into(root: &Path, file: &DataFile, from: &Path) -> Result<(), LakeError> {
+    let target = root.join(&file.path);
+    let folder = target.parent().expect("a file of the lake stands in a folder");
+    files::make_folder(folder)?;
+    fs::rename(from, &target).map_err(|e| LakeError::io(&target, e))?;
+    files::sync_folder(folder)
 }
 
 /// Returns the dataset of a file whose place was checked.
@@ -267,6 +263,25 @@ impl VerifiedBundle {
             serde_json::from_slice(&text).map_err(|e| bad(path, format!("its list: {e}")))?;
         check_list(&list, archive.into_inner().get_ref()).map_err(|why| bad(path, why))?;
         Ok(VerifiedBundle { path: path.to_path_buf(), list, text })
+    }
+
+    /// Reads the log from its file at `path`, and checks that it names the run of every file. The
+    /// rows of another run would never be visible.
+    fn read_log(&self, file: &DataFile, path: &Path) -> Result<RunLog, LakeError> {
+        let mut frames = Vec::new();
+        read_checked(&self.path, path, file, known_dataset(file), &mut |frame| {
+            frames.push(frame);
+            Ok(())
+        })?;
+        let log = RunLog::of_frames(frames)?;
+        let logged: HashSet<&str> = log.rows.iter().map(|row| row.run_id.as_str()).collect();
+        let is_lost = |file: &&DataFile| {
+            known_dataset(file).kind == DatasetKind::Snapshot && !logged.contains(file.run())
+        };
+        match self.list.files.iter().find(is_lost) {
+            None => Ok(log),
+            Some(lost) => Err(bad(&self.path, format!("{} is of a run that is not in its log", lost.path))),
+        }
     }
 
     /// Reads the files in order and checks that each one matches the list.

@@ -1,4 +1,4 @@
-//! Ranges in text form: `4..16`, `4..`, `..16`, `4`. Both ends are included.
+//! Ranges in text form: `4..16`, `4..` (or `4+`), `..16`, `4`. Both ends are included.
 
 use std::fmt;
 use std::str::FromStr;
@@ -117,9 +117,14 @@ impl<T: RangeBound> FromStr for ValueRange<T> {
             "" => Ok(None),
             end => T::read(end).map(Some).ok_or_else(bad),
         };
-        let range = match text.split_once("..") {
-            Some((low, high)) => ValueRange { low: end(low)?, high: end(high)? },
-            None => end(text)?.map(ValueRange::exactly).ok_or_else(bad)?,
+        // As other tools write bounds: 4+, >=4 and <=16.
+        let low = text.trim().strip_suffix('+').or_else(|| text.trim().strip_prefix(">="));
+        let high = text.trim().strip_prefix("<=");
+        let range = match (text.split_once(".."), low, high) {
+            (Some((low, high)), ..) => ValueRange { low: end(low)?, high: end(high)? },
+            (None, Some(low), _) => end(low)?.map(ValueRange::at_least).ok_or_else(bad)?,
+            (None, None, Some(high)) => end(high)?.map(ValueRange::at_most).ok_or_else(bad)?,
+            (None, None, None) => end(text)?.map(ValueRange::exactly).ok_or_else(bad)?,
         };
         match (range.low, range.high) {
             (None, None) => Err(bad()),
@@ -256,9 +261,27 @@ mod tests {
         check::<i64>("4..", Ok("4.."));
         check::<i64>("..16", Ok("..16"));
         check::<i64>(" 4 .. 16 ", Ok("4..16"));
+        check::<i64>("4+", Ok("4.."));
+        check::<i64>(">=4", Ok("4.."));
+        check::<i64>("<= 16", Ok("..16"));
+        check::<MemorySize>("16gb+", Ok("16GiB.."));
         check::<i64>("4", Ok("4"));
         check::<i64>("16..4", Err("\"16..4\" starts above its end; write 4..16"));
-        for bad in ["", "..", "x", "-4", "+4", "4.5", "4-16", "4...16", "99999999999999999999"] {
+        for bad in [
+            "",
+            "..",
+            "x",
+            "-4",
+            "+4",
+            "+",
+            ">=",
+            "4..+",
+            "4++",
+            "4.5",
+            "4-16",
+            "4...16",
+            "99999999999999999999",
+        ] {
             let example = "4..16, 4.., ..16 or 4";
             check::<i64>(bad, Err(&format!("\"{bad}\" is not a range of whole numbers such as {example}")));
         }

@@ -19,6 +19,8 @@ fn a_number_with_a_sign_is_a_bound_and_never_a_pattern() {
         "gpus: 8+",
         "minimum of 8 gpus",
         "no less than 8 gpus",
+        "at-least eight gpus",
+        "min. 8 gpus",
     ] {
         check(text, "8.. gpus", &eight);
     }
@@ -39,6 +41,8 @@ fn a_number_with_a_sign_is_a_bound_and_never_a_pattern() {
     check("cpus 16+ memory 64 gb+ arm", "16.. vcpus 64gib.. arm", &["c7g.metal", "m7g.4xlarge"]);
     check("400gbps+", "400..gbps", &["p4d.24xlarge", "p5.48xlarge", "p5en.48xlarge", "trn2.48xlarge"]);
     check_error("8+", "\"8..\" needs a unit: 8.. vcpus, 8.. gb or 8.. gpus");
+    check_error("+8 gpus", "\"+8\" is not a number such as 8, 8.. or 4..16");
+    check_error("~8gb", "\"~8gb\" is not a number such as 8, 8.. or 4..16");
     check_error("8? gpus", "\"8?\" is not a number such as 8, 8.. or 4..16");
     check_error("vcpus=16gb", "\"vcpus = 16gb\" has two units: use one, as in 4..16 vcpus");
     check_error("h100 under $5", "\"$5\" is a price and no search word");
@@ -47,7 +51,17 @@ fn a_number_with_a_sign_is_a_bound_and_never_a_pattern() {
 
 #[test]
 fn a_count_belongs_to_the_accelerator_beside_it() {
-    for text in ["8 h100", "8xH100", "8x h100", "8 x h100", "8×H100", "8*h100", "8 tesla h100"] {
+    for text in [
+        "8 h100",
+        "8xH100",
+        "8x h100",
+        "8 x h100",
+        "8×H100",
+        "8*h100",
+        "8 tesla h100",
+        "eight H100s",
+        "8 H100s",
+    ] {
         check(text, "8 gpus h100", &["p5.48xlarge"]);
     }
     for text in ["H100:8", "h100x8", "H100-x8", "h100 x 8", "h100 x8", "h100=8", "h100 8x", "H100: 8"] {
@@ -57,6 +71,11 @@ fn a_count_belongs_to_the_accelerator_beside_it() {
     check("accelerators=H100:8", "h100 8 gpus", &["p5.48xlarge"]);
     check("gpu:h100:1", "h100 1 gpus", &["p5.4xlarge"]);
     check("gpu=4", "4 gpus", &["g6.12xlarge"]);
+    check(
+        "8+ cores 32+ gb intel",
+        "8.. vcpus 32gib.. intel",
+        &["g7.2xlarge", "m8i.8xlarge", "p4d.24xlarge", "p5en.48xlarge", "r7i.2xlarge", "trn2.48xlarge"],
+    );
     check("4x gpu", "4 gpus", &["g6.12xlarge"]);
     check("2+ h100", "2.. gpus h100", &["p5.48xlarge"]);
     check("at least 2 h100", "2.. gpus h100", &["p5.48xlarge"]);

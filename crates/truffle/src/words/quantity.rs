@@ -78,7 +78,7 @@ enum NumberComparison {
 }
 
 /// Words before a number that make it a bound, longest first.
-const BEFORE: [(&[&str], NumberComparison); 32] = [
+const BEFORE: [(&[&str], NumberComparison); 37] = [
     (&["no", "less", "than"], NumberComparison::AtLeast),
     (&["not", "less", "than"], NumberComparison::AtLeast),
     (&["no", "fewer", "than"], NumberComparison::AtLeast),
@@ -95,6 +95,11 @@ const BEFORE: [(&[&str], NumberComparison); 32] = [
     (&["greater", "than"], NumberComparison::MoreThan),
     (&["less", "than"], NumberComparison::LessThan),
     (&["fewer", "than"], NumberComparison::LessThan),
+    (&["at-least"], NumberComparison::AtLeast),
+    (&["at-most"], NumberComparison::AtMost),
+    (&["up-to"], NumberComparison::AtMost),
+    (&["min."], NumberComparison::AtLeast),
+    (&["max."], NumberComparison::AtMost),
     (&["minimum"], NumberComparison::AtLeast),
     (&["min"], NumberComparison::AtLeast),
     (&["maximum"], NumberComparison::AtMost),

@@ -37,6 +37,23 @@ const LABELS: [&str; 12] = [
     "family",
 ];
 
+/// Numbers in letters.
+const NUMERALS: [(&str, &str); 13] = [
+    ("one", "1"),
+    ("single", "1"),
+    ("two", "2"),
+    ("dual", "2"),
+    ("three", "3"),
+    ("four", "4"),
+    ("quad", "4"),
+    ("five", "5"),
+    ("six", "6"),
+    ("seven", "7"),
+    ("eight", "8"),
+    ("twelve", "12"),
+    ("sixteen", "16"),
+];
+
 /// Splits a text into words in lowercase. A pattern is kept as it is, because `\D` is not `\d` and
 /// a comma may belong to it.
 pub(super) fn split(text: &str, vocabulary: &SearchVocabulary) -> Vec<String> {
@@ -63,7 +80,8 @@ fn split_word(word: &str, vocabulary: &SearchVocabulary) -> Vec<String> {
     if vocabulary.knows(word) {
         return vec![word.to_string()];
     }
-    if let Some(number) = plain_number(word) {
+    let numeral = NUMERALS.iter().find(|(numeral, _)| *numeral == word);
+    if let Some(number) = numeral.map(|(_, number)| number.to_string()).or_else(|| plain_number(word)) {
         return vec![number];
     }
     if let Some(unit) = word.strip_suffix('+').filter(|unit| is_unit(unit)) {
@@ -113,13 +131,17 @@ fn split_at_times(word: &str, vocabulary: &SearchVocabulary) -> Option<Vec<Strin
     Some([name, vec!["x".to_string(), count.to_string()]].concat())
 }
 
-/// Splits `a100-80gb`, `nvidia-tesla-t4`, `h100_sxm` and `h100sxm5`.
+/// Splits `a100-80gb`, `nvidia-tesla-t4`, `h100_sxm`, `h100sxm5` and `h100s`.
 fn split_model(word: &str, vocabulary: &SearchVocabulary) -> Option<Vec<String>> {
     let is_model = |words: &[String]| vocabulary.accelerator(words).is_some();
     let parts: Vec<String> =
         word.split(['-', '_', '/']).filter(|part| !part.is_empty()).map(String::from).collect();
     if parts.len() > 1 && is_model(&parts) {
         return Some(parts.iter().flat_map(|part| split_word(part, vocabulary)).collect());
+    }
+    // Several of them: "8 H100s".
+    if let Some(model) = word.strip_suffix('s').map(|model| vec![model.to_string()]).filter(|m| is_model(m)) {
+        return Some(model);
     }
     FORM_FACTORS.iter().find_map(|form| {
         let model = word.strip_suffix(form).map(|model| vec![model.to_string()])?;
@@ -154,11 +176,12 @@ fn plain_number(word: &str) -> Option<String> {
 /// Whether the word is a number with other signs than those of a range: `8?`, `16gb*`. It is no
 /// pattern, because no name begins with a number.
 pub(super) fn is_marked_number(word: &str) -> bool {
-    let after = word.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = word.trim_start_matches(['+', '~', '±']);
+    let after = number.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let signs = after.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '/');
     let unit = &after[..after.len() - signs.len()];
-    after.len() < word.len()
-        && !signs.is_empty()
+    after.len() < number.len()
+        && (!signs.is_empty() || number.len() < word.len())
         && signs.chars().all(|c| "+?*~-".contains(c))
         && (unit.is_empty() || is_unit(unit))
 }
