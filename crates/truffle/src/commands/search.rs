@@ -332,18 +332,18 @@ fn note_unknown_prices(
 ) {
     let others: BTreeSet<&str> =
         offers.iter().filter_map(|offer| offer.currency.as_deref()).filter(|code| *code != "USD").collect();
+    let is_unpriced = offers.iter().any(|offer| offer.price_per_hour.is_none());
     for (stage, _) in unknown_stages(outcome, filters).filter(|(_, about_price)| *about_price) {
         let types = if stage.unknown == 1 { "type" } else { "types" };
         let (typed, unknown) = (&stage.typed, stage.unknown);
-        printer.note(&match others.iter().copied().collect::<Vec<_>>().join(", ") {
-            none if none.is_empty() => {
-                format!("{typed}: excluded {unknown} {types} without a known price; {price_command}")
-            }
-            codes => format!(
-                "{typed}: excluded {unknown} {types} without a known price in US dollars; prices in {codes} \
-                 are not compared"
-            ),
-        });
+        let (dollars, others) = match others.iter().copied().collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => ("", String::new()),
+            codes => (" in US dollars", format!("; prices in {codes} are not compared")),
+        };
+        let command = if is_unpriced { format!("; {price_command}") } else { String::new() };
+        printer.note(&format!(
+            "{typed}: excluded {unknown} {types} without a known price{dollars}{others}{command}"
+        ));
     }
 }
 
