@@ -31,10 +31,15 @@ fn cur(month: &str, costs: &[&str]) -> String {
     text
 }
 
-/// Returns the manifest of a legacy report.
+/// Returns the manifest of a legacy report of account 111122223333.
 fn cur_manifest(keys: &[&str]) -> String {
+    cur_manifest_of("111122223333", keys)
+}
+
+/// Returns the manifest of a legacy report that this account set up.
+fn cur_manifest_of(account: &str, keys: &[&str]) -> String {
     json!({
-        "assemblyId": "a", "account": "111122223333", "compression": "GZIP", "contentType": "text/csv",
+        "assemblyId": "a", "account": account, "compression": "GZIP", "contentType": "text/csv",
         "columns": [{"category": "bill", "name": "PayerAccountId"}, {"category": "lineItem", "name": "UnblendedCost"}],
         "reportName": "daily", "bucket": "the-first-bucket", "reportKeys": keys,
     })
@@ -292,6 +297,35 @@ fn only_new_deliveries_are_fetched() {
     one_export(&stub, &["1", "2.5"], "2026-10-10T01:00:00.000Z");
     stub.touch("e/metadata/BILLING_PERIOD=2026-10/e-Manifest.json", "2026-10-11T01:00:00.000Z");
     assert_eq!(lines(&import()), ["e 2026-10 focus unchanged 1 -"]);
+}
+
+#[test]
+fn a_linked_accounts_report_in_a_bucket_replaces_only_its_lines() {
+    let desk = Desk::default();
+    let stub = Stub::serve();
+    let (payer, one, two) = ("111122223333", "222233334444", "333344445555");
+    let deliver = |report: &str, by: &str, costs: &[(&str, &str)], written: &str| {
+        let mut text = cur("2026-10", &[]).replace('\n', ",lineItem/UsageAccountId\n");
+        for (account, cost) in costs {
+            text +=
+                &cur("2026-10", &[cost]).lines().nth(1).map(|line| format!("{line},{account}\n")).unwrap();
+        }
+        let folder = format!("{report}/daily/20261001-20261101");
+        let key = format!("{folder}/a/daily-00001.csv.gz");
+        stub.put(&key, gzip(&text), written);
+        let manifest = cur_manifest_of(by, &[&key]).into_bytes();
+        stub.put(&format!("{folder}/daily-Manifest.json"), manifest, written);
+    };
+    let import = || stub.collector(&desk, &["import", "s3://bills", "-o", "json"]);
+    deliver("all", payer, &[(payer, "1"), (one, "10"), (two, "5")], "2026-10-09T01:00:00.000Z");
+    deliver("own", one, &[(one, "12")], "2026-10-10T01:00:00.000Z");
+    let both = ["all/daily 2026-10 cur complete 1 3", "own/daily 2026-10 cur complete 1 1"];
+    assert_eq!(lines(&import()), both);
+    assert_eq!(sums(&desk), "111122223333,2026-10,18,3");
+    deliver("all", payer, &[(payer, "1"), (one, "13"), (two, "6")], "2026-10-11T01:00:00.000Z");
+    let newer = ["all/daily 2026-10 cur complete 1 3", "own/daily 2026-10 cur unchanged 1 -"];
+    assert_eq!(lines(&import()), newer);
+    assert_eq!(sums(&desk), "111122223333,2026-10,20,3");
 }
 
 #[test]
