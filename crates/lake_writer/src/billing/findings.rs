@@ -10,6 +10,7 @@ pub(crate) enum CellFinding {
     /// An amount was rounded. `change` is the size of the change, in the amount's unit.
     Rounded { change: f64 },
     /// The cell has a value that could not be read. The row keeps the value as the file spells it.
+    /// `value` is an excerpt of it.
     Unreadable { column: String, place: String, value: String },
 }
 
@@ -29,7 +30,14 @@ struct UnreadableCells {
     first: String,
 }
 
-/// Longest shown part of an unreadable value, in characters.
+/// Returns the beginning of a cell's text for a message, in quotes and with escapes.
+pub(super) fn excerpt(text: &str) -> String {
+    let shown: String = text.chars().take(SHOWN).collect();
+    let dots = if shown.len() < text.len() { "…" } else { "" };
+    format!("{shown:?}{dots}")
+}
+
+/// Longest shown part of a text, in characters.
 const SHOWN: usize = 60;
 
 impl BillFindings {
@@ -37,11 +45,10 @@ impl BillFindings {
         match finding {
             CellFinding::Rounded { change } => self.rounded.add(change),
             CellFinding::Unreadable { column, place, value } => {
-                let cells = self.unreadable.entry(column).or_insert_with(|| {
-                    let dots = if value.chars().count() > SHOWN { "…" } else { "" };
-                    let shown: String = value.chars().take(SHOWN).collect();
-                    UnreadableCells { count: 0, first: format!("{place} has {shown:?}{dots}") }
-                });
+                let cells = self
+                    .unreadable
+                    .entry(column)
+                    .or_insert_with(|| UnreadableCells { count: 0, first: format!("{place} has {value}") });
                 cells.count += 1;
             }
         }

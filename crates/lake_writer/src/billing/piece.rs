@@ -11,7 +11,7 @@ use polars::prelude::{
 };
 
 use super::account_ids::{self, AccountId};
-use super::findings::CellFinding;
+use super::findings::{CellFinding, excerpt};
 use super::maps::{self, MapText};
 
 /// A file's column: its own name, and that name in snake case.
@@ -315,8 +315,8 @@ impl<'a> BillPiece<'a> {
         }
         let is_number = text.trim().parse::<f64>().is_ok_and(|number| !number.is_nan());
         let fault = if is_number { "does not fit DECIMAL(38,18)" } else { "is not a number" };
-        let (place, name) = (self.row(row), &self.headings[at].name);
-        Err(format!("{place}: {name} is \"{text}\", which {fault}; correct it, or export the bill again"))
+        let (place, name, shown) = (self.row(row), &self.headings[at].name, excerpt(text));
+        Err(format!("{place}: {name} is {shown}, which {fault}; correct it, or export the bill again"))
     }
 
     /// Returns a column of maps as JSON objects of texts.
@@ -356,8 +356,8 @@ impl<'a> BillPiece<'a> {
 
     /// Reports a cell that could not be read.
     pub(crate) fn note_unreadable(&self, column: &str, row: usize, value: &str) {
-        let (column, place) = (column.to_string(), self.row(row));
-        let finding = CellFinding::Unreadable { column, place, value: value.into() };
+        let (column, place, value) = (column.to_string(), self.row(row), excerpt(value));
+        let finding = CellFinding::Unreadable { column, place, value };
         self.findings.borrow_mut().push((row, finding));
     }
 
