@@ -33,7 +33,6 @@ pub(crate) struct BillLimit {
 }
 
 /// The files of one part of the view.
-#[derive(Default)]
 struct BillPart {
     files: Vec<String>,
     /// Whether all lines are valid at the question's instant.
@@ -111,17 +110,17 @@ impl BillLimit {
             let wanted = |file: &DataFile| FileLayout::of(file) == layout && self.wanted(file) == Some(valid);
             BillPart { files: build::files_where(charge(), sources, wanted), valid }
         };
-        let of_month = [true, false].map(|valid| files(FileLayout::OfMonth, valid));
+        let mut of_month = Vec::new();
+        for part in [true, false].map(|valid| files(FileLayout::OfMonth, valid)) {
+            if !part.files.is_empty() {
+                let found = build::columns_in(connection, &part.files)?;
+                of_month.push((part, found));
+            }
+        }
         let older = files(FileLayout::Plain, false);
-        let mut found = BTreeSet::new();
-        for part in &of_month {
-            found.extend(build::columns_in(connection, &part.files)?);
-        }
-        let tags: BTreeSet<String> = found.iter().filter_map(|name| tag_of_column(name)).collect();
-        let mut parts: Vec<String> = Vec::new();
-        for part in of_month.iter().filter(|part| !part.files.is_empty()) {
-            parts.push(part.rows(&build::columns_in(connection, &part.files)?, &tags));
-        }
+        let columns = of_month.iter().flat_map(|(_, found)| found);
+        let tags: BTreeSet<String> = columns.filter_map(|name| tag_of_column(name)).collect();
+        let mut parts: Vec<String> = of_month.iter().map(|(part, found)| part.rows(found, &tags)).collect();
         if !older.files.is_empty() || parts.is_empty() {
             parts.push(older.rows_of_older_files(connection, &tags)?);
         }
