@@ -58,14 +58,16 @@ impl ParquetAppender {
         if !writer.is_dry_run() {
             files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
         }
-        ParquetAppender::create(file, path, dataset, writer.is_dry_run())
+        ParquetAppender::create(file, path, dataset, more, writer.is_dry_run())
     }
 
-    /// Opens a file that a manifest or a bundle lists as `path`. A dry run counts its bytes only.
+    /// Opens a file that a manifest or a bundle lists as `path`, with text columns as in
+    /// [`ParquetAppender::start`]. A dry run counts its bytes only.
     pub(crate) fn create(
         file: PathBuf,
         path: String,
         dataset: &Dataset,
+        more: &[String],
         is_dry_run: bool,
     ) -> Result<ParquetAppender, LakeError> {
         let failed = |e| LakeError::io(&file, e);
