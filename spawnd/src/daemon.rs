@@ -1,10 +1,10 @@
 //! The daemon's main loop: polls the machine and AWS, lets the lifecycle decide, performs its
 //! effects, and reports their outcome to the next step.
 //!
-//! The daemon has one thread, and each request to another program has a timeout. The webhook is the
-//! one exception: it has a thread and a bounded queue. The IAM policy for the instance's role is
-//! printed from the names with which the calls are made, and the fake EC2 of the tests refuses all
-//! others.
+//! The daemon decides and acts in one thread, and each request to another program has a timeout.
+//! The webhook has a thread and a bounded queue. Each look at a signal of work has its own thread,
+//! so that a stuck one delays nothing else. The IAM policy for the instance's role is printed from the
+//! names with which the calls are made, and the fake EC2 of the tests refuses all others.
 
 use crate::ec2::Ec2Client;
 use crate::hooks::PreStopRun;

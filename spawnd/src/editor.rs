@@ -3,15 +3,14 @@
 //! but they keep files about it in their user's home. The times of these files are compared with
 //! those of the previous look, never with a clock.
 
-use crate::homes::{homes, names};
+use crate::homes::{homes, names, present};
 use crate::machine::Machine;
 use domain::Known;
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-/// code-server touches this file each minute while a browser is connected (its FAQ, "What is the
-/// heartbeat file?").
+/// code-server touches this file each minute while a browser is connected, as its FAQ documents.
 const HEARTBEAT: &str = ".local/share/code-server/heartbeat";
 /// A browser that stays connected counts for so long after the last other sign of use, as long as
 /// an open SSH connection does.
@@ -50,14 +49,19 @@ pub(crate) struct EditorProbe {
 }
 
 impl EditorProbe {
-    /// Returns the number of editors in use since the previous look; absent without an editor.
+    /// Returns the number of editors in use since the previous look; absent without an editor, and
+    /// unseen if a home cannot be read.
     pub(crate) fn poll(&mut self, machine: &Machine) -> Known<f64> {
+        let found = match editors(machine) {
+            Ok(found) => found,
+            Err(why) => return Known::Unseen(why),
+        };
         let mono = machine.clocks().mono;
         let first = self.known.is_none();
         let mut before = self.known.take().unwrap_or_default();
         let mut now = BTreeMap::new();
         let mut in_use = 0;
-        for (name, times) in editors(machine) {
+        for (name, times) in found {
             let mut editor = before.remove(&name).unwrap_or_else(|| KnownEditor::new(first, &times, mono));
             in_use += u32::from(editor.update(times, mono));
             now.insert(name, editor);
@@ -81,7 +85,7 @@ impl KnownEditor {
         let mut used = times.used != self.times.used;
         let connected = times.heartbeat != self.times.heartbeat;
         if connected {
-            // A browser that connects again is a person who comes back.
+            // A browser connects again: a person is back.
             used |= self.looks_without_heartbeat >= CLOSED_AFTER;
             self.looks_without_heartbeat = 0;
         } else {
@@ -96,22 +100,22 @@ impl KnownEditor {
 }
 
 /// Returns the editors in all homes, by name and home.
-fn editors(machine: &Machine) -> Vec<(String, EditorTimes)> {
+fn editors(machine: &Machine) -> Result<Vec<(String, EditorTimes)>, String> {
     let mut found = Vec::new();
-    for home in homes(machine) {
-        let heartbeat = modified(machine, &format!("{home}/{HEARTBEAT}"));
-        let used = user_data(machine, &format!("{home}/.local/share/code-server"));
+    for home in homes(machine)? {
+        let heartbeat = modified(machine, &format!("{home}/{HEARTBEAT}"))?;
+        let used = user_data(machine, &format!("{home}/.local/share/code-server"))?;
         found.push((format!("code-server {home}"), EditorTimes { used, heartbeat }));
-        let servers = names(machine.path(&home)).into_iter().filter(|name| is_vscode_server(name));
+        let servers = names(&machine.path(&home))?.into_iter().filter(|name| is_vscode_server(name));
         for name in servers {
-            let used = user_data(machine, &format!("{home}/{name}/data"));
+            let used = user_data(machine, &format!("{home}/{name}/data"))?;
             found.push((format!("{home}/{name}"), EditorTimes { used, heartbeat: None }));
         }
-        let used = rstudio(machine, &format!("{home}/{RSTUDIO}"));
+        let used = rstudio(machine, &format!("{home}/{RSTUDIO}"))?;
         found.push((format!("rstudio {home}"), EditorTimes { used, heartbeat: None }));
     }
     found.retain(|(_, times)| times.used.is_some() || times.heartbeat.is_some());
-    found
+    Ok(found)
 }
 
 /// Returns whether a folder in a home is that of a server of VS Code or of a relative:
@@ -120,28 +124,37 @@ fn is_vscode_server(name: &str) -> bool {
     name.starts_with('.') && (name.ends_with("-server") || name.contains("-server-"))
 }
 
-fn user_data(machine: &Machine, folder: &str) -> Option<SystemTime> {
-    USER_DATA.iter().filter_map(|name| newest(machine, &format!("{folder}/{name}"))).max()
+fn user_data(machine: &Machine, folder: &str) -> Result<Option<SystemTime>, String> {
+    let mut newest_of_all = None;
+    for name in USER_DATA {
+        newest_of_all = newest_of_all.max(newest(machine, &format!("{folder}/{name}"))?);
+    }
+    Ok(newest_of_all)
 }
 
-fn rstudio(machine: &Machine, folder: &str) -> Option<SystemTime> {
-    let sessions = names(machine.path(folder)).into_iter().take(MOST_ENTRIES);
-    let times = sessions.flat_map(|session| {
-        LAST_USED.into_iter().filter_map(move |file| modified(machine, &format!("{folder}/{session}/{file}")))
-    });
-    times.max()
+fn rstudio(machine: &Machine, folder: &str) -> Result<Option<SystemTime>, String> {
+    let mut newest = None;
+    for session in names(&machine.path(folder))?.into_iter().take(MOST_ENTRIES) {
+        for file in LAST_USED {
+            newest = newest.max(modified(machine, &format!("{folder}/{session}/{file}"))?);
+        }
+    }
+    Ok(newest)
 }
 
 /// Returns the newest modification of a folder and of the entries in it.
-fn newest(machine: &Machine, folder: &str) -> Option<SystemTime> {
-    let entries = names(machine.path(folder)).into_iter().take(MOST_ENTRIES);
-    let entries = entries.filter_map(|name| modified(machine, &format!("{folder}/{name}")));
-    entries.chain(modified(machine, folder)).max()
+fn newest(machine: &Machine, folder: &str) -> Result<Option<SystemTime>, String> {
+    let mut newest = modified(machine, folder)?;
+    for name in names(&machine.path(folder))?.into_iter().take(MOST_ENTRIES) {
+        newest = newest.max(modified(machine, &format!("{folder}/{name}"))?);
+    }
+    Ok(newest)
 }
 
 /// Returns the modification time of a file or folder. A link is not followed.
-fn modified(machine: &Machine, path: &str) -> Option<SystemTime> {
-    std::fs::symlink_metadata(machine.path(path)).ok()?.modified().ok()
+fn modified(machine: &Machine, path: &str) -> Result<Option<SystemTime>, String> {
+    let path = machine.path(path);
+    present(std::fs::symlink_metadata(&path).and_then(|meta| meta.modified()), &path)
 }
 
 #[cfg(test)]

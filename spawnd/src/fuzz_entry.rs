@@ -3,13 +3,13 @@
 
 use crate::socket::{ClientRights, SocketClient};
 use crate::trace::SignalTrace;
-use crate::{imds, jupyter, logind, signals, socket, ssh, store, utmp};
+use crate::{imds, jupyter, kernel_tables, logind, socket, ssh, store, utmp};
 
 /// Parses the kernel's tables: processors, devices, disks, connections.
 pub fn kernel_table(text: &str) {
-    let _ = signals::parse_cpu(text);
-    let _ = signals::parse_network(text);
-    let _ = signals::parse_disks(text);
+    let _ = kernel_tables::parse_cpu(text);
+    let _ = kernel_tables::parse_network(text);
+    let _ = kernel_tables::parse_disks(text);
     let _ = (ssh::parse_connections(text), ssh::stage("sshd", text));
 }
 

@@ -1,7 +1,7 @@
 //! Counts Jupyter kernels. A kernel is work if it computes, or was active since the previous look,
-//! such as for a cell of two seconds. An open browser tab is not. Each server leaves a file with its
-//! port and token in its owner's home. The file is untrusted input, and requests go to this machine
-//! only.
+//! such as for a cell of two seconds. An open browser tab is not. Each server leaves a file with
+//! its port and token in its owner's home. The file is untrusted input, and requests go to this
+//! machine only.
 
 use crate::homes::{homes, names};
 use crate::machine::Machine;
@@ -72,7 +72,11 @@ impl JupyterProbe {
     pub(crate) fn poll(&mut self, machine: &Machine) -> Known<f64> {
         let mut busy = Known::Absent;
         let began = Instant::now();
-        for path in server_files(machine) {
+        let files = match server_files(machine) {
+            Ok(files) => files,
+            Err(why) => return Known::Unseen(why),
+        };
+        for path in files {
             let Ok(bytes) = machine.read_plain(&path) else { continue };
             // An invalid file names no server that could be queried.
             let Some(server) = parse_server(&bytes) else { continue };
@@ -113,16 +117,16 @@ impl JupyterProbe {
 
 /// Returns the files of Jupyter's servers: of Jupyter Server (`jpserver-*.json`), and of Notebook 6
 /// and older (`nbserver-*.json`).
-fn server_files(machine: &Machine) -> Vec<String> {
+fn server_files(machine: &Machine) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
-    for home in homes(machine) {
+    for home in homes(machine)? {
         let folder = format!("{home}/{RUNTIME}");
-        let servers = names(machine.path(&folder)).into_iter().filter(|name| {
+        let servers = names(&machine.path(&folder))?.into_iter().filter(|name| {
             (name.starts_with("jpserver-") || name.starts_with("nbserver-")) && name.ends_with(".json")
         });
         found.extend(servers.map(|name| format!("{folder}/{name}")));
     }
-    found
+    Ok(found)
 }
 
 fn process(machine: &Machine, pid: u32) -> ServerProcess {

@@ -24,6 +24,7 @@ mod homes;
 mod hooks;
 mod imds;
 mod jupyter;
+mod kernel_tables;
 mod logind;
 mod look;
 mod machine;

@@ -181,8 +181,9 @@ pub(crate) fn write_durably(path: &Path, bytes: &[u8], mode: u32) -> io::Result<
         && !folder.exists()
     {
         std::fs::create_dir_all(folder)?;
-        // The unit's mask would hide the message of the day from people.
+        // The mask of the unit would hide the message of the day from people.
         std::fs::set_permissions(folder, PermissionsExt::from_mode(0o755))?;
     }
-    durable::write_atomic(path, bytes, mode)
+    durable::write_atomic(path, bytes, mode)?;
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode))
 }

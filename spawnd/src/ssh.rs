@@ -2,8 +2,8 @@
 //! after the login. A connection that only tries passwords is none.
 
 use crate::homes::names;
+use crate::kernel_tables::{read, system};
 use crate::machine::Machine;
-use crate::signals::{read, system};
 use domain::Known;
 use procfs_core::FromBufReadSI;
 use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
@@ -75,8 +75,9 @@ pub(crate) fn parse_connections(text: &str) -> Vec<TcpNetEntry> {
 }
 
 fn server_processes(machine: &Machine) -> Vec<ServerProcess> {
+    let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
     let pids =
-        names(machine.path("/proc")).into_iter().filter(|name| name.bytes().all(|b| b.is_ascii_digit()));
+        names(&machine.path("/proc")).unwrap_or_default().into_iter().filter(is_number);
     let process = |pid: String| {
         let name = read(machine, &format!("/proc/{pid}/comm")).ok()?;
         if !is_server(name.trim()) {
@@ -84,7 +85,8 @@ fn server_processes(machine: &Machine) -> Vec<ServerProcess> {
         }
         let title = read(machine, &format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let folder = machine.path(&format!("/proc/{pid}/fd"));
-        let links = names(folder.clone()).into_iter().filter_map(|name| folder.join(name).read_link().ok());
+        let files = names(&folder).unwrap_or_default().into_iter();
+        let links = files.filter_map(|name| folder.join(name).read_link().ok());
         let sockets = links.filter_map(|link| socket(&link.to_string_lossy())).collect();
         Some(ServerProcess { stage: stage(name.trim(), &title), sockets })
     };

@@ -94,12 +94,15 @@ pub(crate) fn own_state(machine: &Machine) -> Option<DaemonState> {
 /// Returns the running time until the dead-man of an instance without spawnd acts: in this boot,
 /// and as it was last counted, whichever is less. `None` if nothing was counted for this instance.
 pub(crate) fn counted(machine: &Machine, instance: Option<&str>) -> Option<SignedDuration> {
+    let image = matches!(load(machine), Ok(Some(state)) if !state.is_of(instance));
     let read = |file: &str| {
         let text = std::fs::read_to_string(machine.path(file)).ok()?;
         let mut words = text.split_whitespace();
         let seconds = SignedDuration::from_secs(words.next()?.parse().ok().filter(|left| *left >= 0)?);
         let owner = words.next();
-        owner.zip(instance).is_none_or(|(owner, own)| owner == own).then_some(seconds)
+        // A count of an earlier version names no instance; on an image it is another one's.
+        let own = owner.zip(instance).map_or(!image, |(owner, own)| owner == own);
+        own.then_some(seconds)
     };
     let uptime = SignedDuration::try_from(machine.real_uptime()).ok()?;
     let now = read(dead_man::COUNTED_END).map(|end| end - uptime);

@@ -374,7 +374,7 @@ fn costs_of_a_day_beside_a_linked_accounts_report_are_mentioned() {
     fs::write(&days, day).unwrap();
     import("cost-explorer", &days.to_string_lossy(), &["--account", PAYER]).expect_success();
     assert!(ask().contains(&repeated), "{}", ask());
-    // The report of another account cannot be told from the payer's bill now.
+    // The report of another account may be the payer's bill now.
     let two = cur(&desk, "two.csv", &[(TWO, "1")]);
     assert_eq!(import("cur", &two, &[]).code, 4);
     import("cur", &two, &["--covers", "all"]).expect_success();

@@ -261,7 +261,7 @@ fn pipes_and_devices_are_refused_as_files() {
         for kind in [&[][..], &["spot-history"], &["cur"], &["price-list"], &["bundle"]] {
             let ran = desk.collector(&[&["import"], kind, &[path]].concat());
             assert_eq!(ran.code, 2, "{ran:?}");
-            assert!(ran.err.contains("is a pipe or a device; expected a file"), "{ran:?}");
+            assert!(ran.err.contains("is a device or a pipe; expected files"), "{ran:?}");
         }
     }
     filled(&desk);

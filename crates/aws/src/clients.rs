@@ -22,7 +22,7 @@ use catalog::ports::SourceError;
 use domain::Timestamp;
 use jiff::SignedDuration;
 
-use crate::public_files::PublicMirror;
+use crate::public_mirror::PublicMirror;
 use crate::values;
 
 /// The largest number of attempts for a call. It is repeated after throttling, a 5xx status or a

@@ -18,6 +18,7 @@ mod gap;
 mod heartbeat;
 mod objects;
 mod public_files;
+mod public_mirror;
 mod region_context;
 mod region_query;
 mod request_answers;

@@ -138,7 +138,7 @@ fn refusal(action: &str, bucket: &str, code: Option<&str>, words: Option<&str>) 
     let words = words.unwrap_or_default();
     Some(match code? {
         "NoSuchBucket" => no_bucket(bucket),
-        // S3 refuses encrypted objects to callers that may not use their key. Its code is the one of
+        // S3 refuses encrypted objects to callers that may not use their key. Its code is that of
         // every refusal, so the text alone names the action.
         "AccessDenied" if words.contains("kms:Decrypt") => SourceError::Failed(format!(
             "kms:Decrypt is not allowed, and the objects in {bucket} are encrypted: add it to the policy, for the bucket's key"

@@ -1,7 +1,5 @@
 //! Whether a column can identify people, machines or accounts.
 
-use crate::dataset::{Dataset, DatasetColumn};
-
 /// The privacy of a column. Redacted exports, bundles and `collector forget` follow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnPrivacy {
@@ -27,26 +25,6 @@ impl ColumnPrivacy {
     /// Whether every text of the column is private.
     pub fn is_private(self) -> bool {
         !matches!(self, ColumnPrivacy::Public | ColumnPrivacy::Known(_) | ColumnPrivacy::Shaped(_))
-    }
-}
-
-impl Dataset {
-    /// Whether one of the columns is private. Bundles contain no row of such a dataset.
-    pub fn is_private(&self) -> bool {
-        self.columns.iter().any(|column| column.privacy.is_private())
-    }
-
-    /// Returns the columns that a redacted export changes: those that are not public.
-    pub fn redacted_columns(&self) -> impl Iterator<Item = &'static DatasetColumn> + use<> {
-        self.columns.iter().filter(|column| column.privacy != ColumnPrivacy::Public)
-    }
-
-    /// Returns the columns with the number of an account that the row belongs to.
-    pub fn account_columns(&self) -> impl Iterator<Item = &'static str> + use<> {
-        self.columns
-            .iter()
-            .filter(|column| column.privacy == ColumnPrivacy::Account)
-            .map(|column| column.name)
     }
 }
 

@@ -64,6 +64,24 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Whether one of the columns is private. Bundles contain no row of such a dataset.
+    pub fn is_private(&self) -> bool {
+        self.columns.iter().any(|column| column.privacy.is_private())
+    }
+
+    /// Returns the columns that a redacted export changes: those that are not public.
+    pub fn redacted_columns(&self) -> impl Iterator<Item = &'static DatasetColumn> + use<> {
+        self.columns.iter().filter(|column| column.privacy != ColumnPrivacy::Public)
+    }
+
+    /// Returns the columns with the number of an account that the row belongs to.
+    pub fn account_columns(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.columns
+            .iter()
+            .filter(|column| column.privacy == ColumnPrivacy::Account)
+            .map(|column| column.name)
+    }
+
     /// Whether a run covers an account. See [`Dataset::is_private`] for the content of the rows.
     pub fn is_of_accounts(&self) -> bool {
         !matches!(self.scope, DatasetScope::All | DatasetScope::Region)

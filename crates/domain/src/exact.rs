@@ -115,14 +115,14 @@ impl RoundingTally {
 
     /// Returns a sentence on the amounts; `None` if there are none.
     pub fn describe(&self) -> Option<String> {
-        let amounts = match self.count {
+        let (amounts, were) = match self.count {
             0 => return None,
-            1 => "1 amount has".into(),
-            count => format!("{count} amounts have"),
+            1 => ("1 amount has".to_string(), "was"),
+            count => (format!("{count} amounts have"), "were"),
         };
         let change = self.largest_change;
         Some(format!(
-            "{amounts} more than 18 decimals and were rounded half to even; the largest change is {change:.1e}"
+            "{amounts} more than 18 decimals and {were} rounded half to even; the largest change is {change:.1e}"
         ))
     }
 }

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let store = LakeStore::new(folder.into(), env!("CARGO_PKG_VERSION"));
-    let at: Timestamp = "2026-09-15T00:00:00Z".parse().expect("an instant");
+    let at: Timestamp = "2026-11-20T00:00:00Z".parse().expect("an instant");
     if let Err(error) = fill_with_canaries(&store, account, at) {
         eprintln!("error: {error}");
         return ExitCode::FAILURE;

@@ -4,18 +4,27 @@ use domain::LARGEST_FIELD;
 use polars::io::parquet::metadata::FileMetadata;
 use polars::prelude::{DataFrame, DataType, PlSmallStr, StringChunked};
 
-/// Limit of a row group without compression, in bytes.
-const LARGEST_GROUP: usize = 1 << 30;
+/// Limit of a row group without compression, in bytes. Several copies of it may be in memory.
+const LARGEST_GROUP: usize = 512 << 20;
 
-/// Checks the sizes that a footer states. The error is a lowercase fragment that names the limit.
-pub(crate) fn check_groups(footer: &FileMetadata) -> Result<(), String> {
-    match footer.row_groups.iter().all(|group| group.total_byte_size() <= LARGEST_GROUP) {
-        true => Ok(()),
-        false => Err(format!(
-            "a row group has more than {} GiB, the limit; write the file with smaller row groups",
-            LARGEST_GROUP >> 30
-        )),
+/// Limit of the names in a column's path. The Parquet reader calls itself for each.
+const DEEPEST_COLUMN: usize = 16;
+
+/// Checks the sizes and the nesting that a footer states. The error is a lowercase fragment that
+/// names the limit.
+pub(crate) fn check_footer(footer: &FileMetadata) -> Result<(), String> {
+    if footer.row_groups.iter().any(|group| group.total_byte_size() > LARGEST_GROUP) {
+        return Err(format!(
+            "a row group has more than {} MiB, the limit; write the file with smaller row groups",
+            LARGEST_GROUP >> 20
+        ));
     }
+    if footer.schema().columns().iter().any(|column| column.path_in_schema.len() > DEEPEST_COLUMN) {
+        return Err(format!(
+            "a column is nested more than {DEEPEST_COLUMN} levels deep, the limit of Parquet"
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the size of the largest rows in bytes, as the average of the row group with the largest.

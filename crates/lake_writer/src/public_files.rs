@@ -1,7 +1,7 @@
 //! The files of a lake in the form in which a bundle contains them: without text that is private.
 //!
 //! A file that has such text is written anew: a source that is not a known one is replaced, a row
-//! whose key is not public is left out, and the number of an account leaves the names of runs.
+//! with private text in its key is left out, and the names of runs lose the number of an account.
 
 use std::path::{Path, PathBuf};
 

@@ -14,7 +14,7 @@ use polars::prelude::{
 };
 
 use crate::parquet_guard::guarded;
-use crate::parquet_limits::{check_fields, check_groups};
+use crate::parquet_limits::{check_fields, check_footer};
 use crate::price_file::read_group;
 
 const COLUMNS: [&str; 5] = ["observed_at", "instance_type", "region", "az_id", "spot_usd"];
@@ -106,7 +106,7 @@ fn read(path: &Path, sink: SpotFrameSink<'_>) -> Result<(), StoreError> {
     let names: Vec<String> =
         COLUMNS.iter().copied().chain(has_product.then_some("product")).map(String::from).collect();
     let footer = guarded(|| reader.get_metadata().cloned()).map_err(|e| bad(path, e))?;
-    check_groups(&footer).map_err(|why| bad(path, why))?;
+    check_footer(&footer).map_err(|why| bad(path, why))?;
     for (group, told) in footer.row_groups.iter().enumerate() {
         for from in (0..told.num_rows()).step_by(SLICE) {
             let file = File::open(path).map_err(|e| bad(path, e))?;

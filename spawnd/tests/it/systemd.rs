@@ -172,7 +172,7 @@ fn the_dead_man_is_armed_and_restored_and_reloads_do_not_move_it() {
     }
 }
 
-/// A process named sshd with an established connection on port 2222.
+/// A process named sshd with both ends of an established connection on port 2222.
 const SSHD: &str = "use IO::Socket::INET; my $server = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => \
                     2222, Listen => 1) or die; my $client = IO::Socket::INET->new('127.0.0.1:2222') or die; my $own = \
                     $server->accept(); sleep 1000;";
@@ -186,7 +186,7 @@ fn the_daemon_works_under_the_filters_of_its_unit() {
         printf '#!/bin/sh\ngrep -E \"Seccomp:|NoNewPrivs\" /proc/self/status > /root/hook\nenv >> /root/hook\nexit 1\n' \
             > /etc/spawn/idle.d/quiet
         chmod 755 /etc/spawn/idle.d/quiet
-        mkdir /root/bin && cp /usr/bin/perl /root/bin/sshd && /root/bin/sshd -e \"{SSHD}\" &
+        mkdir /root/bin && cp /usr/bin/perl /root/bin/sshd && /root/bin/sshd /root/sshd.pl &
         script --quiet --flush --command 'chmod 620 $(tty); chown 1000 $(tty); sleep 1000' /root/terminal > /dev/null &
         until test -e /dev/pts/0 && ss -tn state established | grep -q :2222; do sleep 0.2; done
         spawnd install || exit 1
@@ -205,6 +205,7 @@ fn the_daemon_works_under_the_filters_of_its_unit() {
         exec systemctl poweroff\n"
     );
     let Some(guest) = SystemdGuest::new(&script) else { return };
+    guest.write("root/sshd.pl", SSHD);
     if ["/usr/bin/perl", "/usr/bin/ss"].iter().any(|program| !std::path::Path::new(program).exists()) {
         println!("skipped: perl or ss is not installed");
         return;
@@ -219,7 +220,7 @@ fn the_daemon_works_under_the_filters_of_its_unit() {
     );
     let hook = guest.value("hook");
     assert!(hook.starts_with("NoNewPrivs: 0 Seccomp: 0 ") && !hook.contains("NOTIFY_SOCKET"), "{hook}");
-    for (signal, expected) in [("hooks", "0.00"), ("ssh", "1.00"), ("editor", "0.00"), ("inhibitor", "")] {
+    for (signal, expected) in [("hooks", "0.00"), ("ssh", "2.00"), ("editor", "0.00"), ("inhibitor", "")] {
         let line = guest.value(signal);
         assert!(line.contains(expected) && !line.contains("could not be read"), "{line}");
     }

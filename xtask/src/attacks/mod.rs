@@ -1,8 +1,8 @@
 //! Runs the attack scripts of a folder against the programs, with inputs made for each of them.
 //!
-//! The scripts are written by people who did not write the programs, so they are not part of the
-//! repository. Each has its usage in its head, ends with 1 where an attack broke something, and is
-//! run in a home folder of its own.
+//! The scripts come from outside of the project, so they are not part of the repository. Each has
+//! its usage in its head, ends with 1 where an attack broke something, and is run in a home folder
+//! of its own.
 
 use std::fs;
 use std::path::{Path, PathBuf};

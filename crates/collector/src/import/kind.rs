@@ -1,6 +1,5 @@
 //! The kind of a file: named on the command line, or detected from its beginning.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -100,13 +99,6 @@ pub(super) fn split_arguments(words: &[PathBuf]) -> Result<(Option<ImportKind>, 
         let unsaid = kind.is_none() && words.len() > 1 && *missing == words[0] && plain;
         return Err(if unsaid { no_kind(&missing.to_string_lossy()) } else { no_file(missing) });
     }
-    let is_special = |path: &&PathBuf| path.metadata().is_ok_and(|found| !found.is_file() && !found.is_dir());
-    if let Some(special) = paths.iter().find(is_special) {
-        let shown = special.display();
-        // A file is read more than once: for its kind, its digest and its rows.
-        return Err(Failure::usage(format!("{shown} is a pipe or a device; expected a file"))
-            .hint(format!("write it to a file first: cat {shown} > FILE")));
-    }
     if let Some(folder) = paths.iter().find(|path| path.is_dir()) {
         let shown = folder.display();
         return Err(Failure::usage(format!("{shown} is a folder; expected files"))
@@ -156,8 +148,8 @@ pub(super) fn detect_kind(paths: &[PathBuf], ports: &Ports<'_>) -> Result<Import
 
 fn detect_file_kind(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failure> {
     let kind = match () {
-        () if is_parquet(path)? => detect_by_columns(path, ports),
-        () if is_bundle(path)? => Some(ImportKind::Bundle),
+        () if text_files::is_parquet(path)? => detect_by_columns(path, ports),
+        () if text_files::is_bundle(path)? => Some(ImportKind::Bundle),
         () => detect_by_head(path)?,
     };
     kind.ok_or_else(|| {
@@ -165,24 +157,6 @@ fn detect_file_kind(path: &Path, ports: &Ports<'_>) -> Result<ImportKind, Failur
         Failure::new(FailureKind::Data, format!("{shown}: its kind cannot be detected"))
             .hint(format!("collector import KIND {shown} (for the kinds see collector import --help)"))
     })
-}
-
-pub(super) fn is_parquet(path: &Path) -> Result<bool, Failure> {
-    starts_with(path, b"PAR1")
-}
-
-pub(super) fn is_bundle(path: &Path) -> Result<bool, Failure> {
-    starts_with(path, BUNDLE)
-}
-
-/// Name of a bundle's first entry, the first bytes of the archive.
-const BUNDLE: &[u8] = b"mycelium-bundle.json";
-
-fn starts_with(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
-    let mut start = Vec::new();
-    let file = File::open(path).map_err(|e| unreadable(path, &e))?;
-    file.take(mark.len() as u64).read_to_end(&mut start).map_err(|e| unreadable(path, &e))?;
-    Ok(start == mark)
 }
 
 fn detect_by_columns(path: &Path, ports: &Ports<'_>) -> Option<ImportKind> {

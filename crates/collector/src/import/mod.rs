@@ -60,7 +60,7 @@ pub(crate) fn run_import(
     }
     let started = (ports.clock)();
     let progress = printer.progress("importing");
-    let imported = match kind.reader(kind::is_parquet(&paths[0])?) {
+    let imported = match kind.reader(text_files::is_parquet(&paths[0])?) {
         ImportReader::History => {
             ports.store.import_spot_history(paths, now, args.dry_run).map_err(lake_failure)
         }

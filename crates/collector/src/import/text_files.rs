@@ -8,8 +8,6 @@ use catalog::ports::StopFlag;
 use console::{Failure, FailureKind};
 use feeds::ForeignFormat;
 
-use super::kind;
-
 /// Opens a text file, which may be compressed.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn io::BufRead>> {
     feeds::plain_text(Box::new(File::open(path)?))
@@ -35,7 +33,7 @@ impl io::Read for StoppableFile {
 /// Detects a format that cannot be imported. Parquet and bundles are not text, but can be.
 pub(super) fn foreign_format(path: &Path) -> Result<Option<ForeignFormat>, Failure> {
     let mut head = Vec::new();
-    if !kind::is_parquet(path)? && !kind::is_bundle(path)? {
+    if !is_parquet(path)? && !is_bundle(path)? {
         let text = open(path).map_err(|e| unreadable(path, &e))?;
         // Later errors of decompression are reported by the import itself.
         let _ = text.take(feeds::HEAD as u64).read_to_end(&mut head);
@@ -59,4 +57,24 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> Failure {
         }
         _ => Failure::broken(text),
     }
+}
+
+/// Whether a file begins like Parquet.
+pub(super) fn is_parquet(path: &Path) -> Result<bool, Failure> {
+    starts_with(path, b"PAR1")
+}
+
+/// Whether a file begins like a bundle.
+pub(super) fn is_bundle(path: &Path) -> Result<bool, Failure> {
+    starts_with(path, BUNDLE)
+}
+
+/// Name of a bundle's first entry, the first bytes of the archive.
+const BUNDLE: &[u8] = b"mycelium-bundle.json";
+
+fn starts_with(path: &Path, mark: &[u8]) -> Result<bool, Failure> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    file.take(mark.len() as u64).read_to_end(&mut start).map_err(|e| unreadable(path, &e))?;
+    Ok(start == mark)
 }

@@ -13,7 +13,7 @@ use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBuilder};
 
 use crate::parquet_guard::guarded;
-use crate::parquet_limits::{check_fields, check_groups, row_size, text_bytes};
+use crate::parquet_limits::{check_fields, check_footer, row_size, text_bytes};
 use crate::price_file::read_group;
 
 /// Rows of a piece.
@@ -97,10 +97,10 @@ fn open_parquet(file: File) -> Result<(Vec<String>, TableRows), String> {
     let again = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
     let mut reader = ParquetReader::new(again);
     let wrong = |_| "it is cut short, or damaged".to_string();
+    let footer = guarded(|| reader.get_metadata().cloned()).map_err(wrong)?;
+    check_footer(&footer)?;
     let schema = guarded(|| reader.schema()).map_err(wrong)?;
     let names = schema.iter_names().map(ToString::to_string).collect();
-    let footer = guarded(|| reader.get_metadata().cloned()).map_err(wrong)?;
-    check_groups(&footer)?;
     let piece = (PIECE_BYTES / row_size(&footer).max(1)).clamp(1, GROUP_PIECE);
     Ok((names, TableRows::Parquet(ParquetRows { file, footer, next: (0, 0), piece })))
 }

@@ -31,6 +31,7 @@ pub(super) fn shown(
             let cell = |name: &&str| match frame.column(name).unwrap().get(row).unwrap() {
                 AnyValue::Null => "-".to_string(),
                 AnyValue::String(text) => text.to_string(),
+                AnyValue::StringOwned(text) => text.to_string(),
                 AnyValue::Decimal(mantissa, _, scale) => {
                     domain::Decimal::from_i128_with_scale(mantissa, scale as u32).normalize().to_string()
                 }

@@ -6,9 +6,9 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM cannot
-/// compare owners and deadlines, so spawn itself checks that an instance is the caller's own and
-/// overdue.
+/// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM
+/// cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's own
+/// and overdue.
 #[derive(Debug, Args)]
 pub struct SpawnPolicyArgs {
     /// Leave out the permissions for launching, for a reaper

@@ -235,6 +235,9 @@ fn check_node(node: &Json, catalog: &str) -> Result<(), AskError> {
     if kind == "BASE_TABLE" {
         check_table(node, catalog)?;
     }
+    if kind == "SHOW_REF" {
+        check_show(node)?;
+    }
     if kind == "TABLE_FUNCTION" {
         let name = node["function"]["function_name"].as_str().unwrap_or("?").to_ascii_lowercase();
         if !TABLE_FUNCTIONS.contains(&name.as_str()) {
@@ -250,6 +253,16 @@ fn check_node(node: &Json, catalog: &str) -> Result<(), AskError> {
         }
     }
     Ok(())
+}
+
+/// Checks the subject of SHOW, DESCRIBE or SUMMARIZE. Without a query it is one of DuckDB's own
+/// lists: those of databases and of variables tell where files are, and the key of the stand-ins.
+fn check_show(node: &Json) -> Result<(), AskError> {
+    let list = node["table_name"].as_str().unwrap_or_default().trim_matches('"').to_ascii_lowercase();
+    match list.as_str() {
+        "" | "tables" | "__show_tables_expanded" => Ok(()),
+        _ => Err(refused(format!("SHOW {list} is not allowed here, only SHOW TABLES"))),
+    }
 }
 
 /// Checks a table's name. DuckDB could read some names as file names.
@@ -302,6 +315,7 @@ mod tests {
         check("DESCRIBE SELECT 1");
         check("SUMMARIZE instance_type");
         check("SHOW TABLES");
+        check("SHOW ALL TABLES");
         check("SELECT a, count(*) FILTER (WHERE b) OVER (PARTITION BY c) FROM t TABLESAMPLE 10%");
         check("SELECT 1; -- done");
     }
@@ -359,6 +373,10 @@ mod tests {
         check("explain analyze SELECT 1", false);
         check("/* a */ EXPLAIN (FORMAT json) FROM instance", false);
         check("SELECT getvariable('redaction_key')", false);
+        check("SHOW VARIABLES", false);
+        check("FROM (DESCRIBE variables)", false);
+        check("SELECT (SELECT value FROM (SHOW \"Variables\"))", false);
+        check("DESCRIBE instance", true);
         check("SELECT (SELECT max(instance_id) FROM main.instance)", false);
         check("FROM \"0-ab\".main.instance", false);
         check("FROM duckdb_views()", false);
@@ -393,6 +411,9 @@ mod tests {
         check("SELECT * FROM query('SELECT 1')");
         check("SELECT current_setting('home_directory')");
         check("SELECT getenv('HOME')");
+        check("SHOW DATABASES");
+        check("SUMMARIZE variables");
+        check("SHOW SCHEMAS");
         check("SELECT (SELECT content FROM read_text('/etc/passwd'))");
     }
 }
