@@ -6,9 +6,24 @@
 -- $service text = all  service name, or all
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
+WITH part AS (
+    SELECT
+        billing_currency,
+        CAST(charge_period_start AS DATE) AS day,
+        charge_category,
+        sum(billed_cost) AS billed_cost,
+        sum(counted_effective_cost) AS effective_cost,
+        count(counted_effective_cost) AS counted_lines,
+        count(effective_cost) AS stated_lines,
+        count(*) AS lines,
+        bool_or(estimated) AS estimated
+    FROM charge_of_month($month, $as_of)
+    WHERE $service = 'all' OR service_name = $service
+    GROUP BY ALL
+)
 SELECT
     billing_currency,
-    CAST(charge_period_start AS DATE) AS day,
+    day,
     coalesce(sum(billed_cost) FILTER (charge_category = 'Usage'), 0) AS usage,
     coalesce(sum(billed_cost) FILTER (charge_category = 'Purchase'), 0) AS purchases,
     coalesce(sum(billed_cost) FILTER (charge_category = 'Credit'), 0) AS credits,
@@ -16,12 +31,10 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
-    count(*) AS lines,
-    count(*) - count(effective_cost) AS lines_without_effective_cost,
-    -- Only Cost Explorer marks a day as estimated; `extra` of other sources is ignored.
-    coalesce(bool_or(source_format = 'cost-explorer' AND extra LIKE '%"Estimated":"true"%'), false) AS estimated
-FROM charge_of_month($month, $as_of)
-WHERE $service = 'all' OR service_name = $service
+    CASE WHEN sum(counted_lines) = sum(lines) THEN sum(effective_cost) END AS effective_cost,
+    CAST(sum(lines) AS BIGINT) AS lines,
+    CAST(sum(lines - stated_lines) AS BIGINT) AS lines_without_effective_cost,
+    coalesce(bool_or(estimated), false) AS estimated
+FROM part
 GROUP BY billing_currency, day
 ORDER BY billing_currency, day

@@ -4,6 +4,19 @@
 -- line that states none makes the sum null. Currencies are never added.
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
+WITH part AS (
+    SELECT
+        billing_currency,
+        service_name,
+        charge_category,
+        sum(billed_cost) AS billed_cost,
+        sum(counted_effective_cost) AS effective_cost,
+        count(counted_effective_cost) AS counted_lines,
+        count(effective_cost) AS stated_lines,
+        count(*) AS lines
+    FROM charge_of_month($month, $as_of)
+    GROUP BY ALL
+)
 SELECT
     billing_currency,
     service_name,
@@ -14,9 +27,9 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
-    count(*) AS lines,
-    count(*) - count(effective_cost) AS lines_without_effective_cost
-FROM charge_of_month($month, $as_of)
+    CASE WHEN sum(counted_lines) = sum(lines) THEN sum(effective_cost) END AS effective_cost,
+    CAST(sum(lines) AS BIGINT) AS lines,
+    CAST(sum(lines - stated_lines) AS BIGINT) AS lines_without_effective_cost
+FROM part
 GROUP BY billing_currency, service_name
 ORDER BY billing_currency, billed_cost DESC, service_name

@@ -6,9 +6,22 @@
 -- $tag tag  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
+WITH part AS (
+    SELECT
+        billing_currency,
+        tag_value,
+        charge_category,
+        sum(billed_cost) AS billed_cost,
+        sum(counted_effective_cost) AS effective_cost,
+        count(counted_effective_cost) AS counted_lines,
+        count(effective_cost) AS stated_lines,
+        count(*) AS lines
+    FROM charge_of_tag($month, $as_of, $tag)
+    GROUP BY ALL
+)
 SELECT
     billing_currency,
-    coalesce(tag ->> $tag, tag ->> ('user:' || $tag), tag ->> ('user_' || lower($tag))) AS tag_value,
+    tag_value,
     coalesce(sum(billed_cost) FILTER (charge_category = 'Usage'), 0) AS usage,
     coalesce(sum(billed_cost) FILTER (charge_category = 'Purchase'), 0) AS purchases,
     coalesce(sum(billed_cost) FILTER (charge_category = 'Credit'), 0) AS credits,
@@ -16,12 +29,9 @@ SELECT
     coalesce(sum(billed_cost) FILTER (charge_category = 'Tax'), 0) AS taxes,
     coalesce(sum(billed_cost) FILTER (charge_category IS NULL), 0) AS unsaid,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
-    count(*) AS lines,
-    count(*) - count(effective_cost) AS lines_without_effective_cost
-FROM (
-    SELECT *, CASE WHEN json_valid(tags) THEN CAST(tags AS JSON) END AS tag
-    FROM charge_of_month($month, $as_of)
-)
+    CASE WHEN sum(counted_lines) = sum(lines) THEN sum(effective_cost) END AS effective_cost,
+    CAST(sum(lines) AS BIGINT) AS lines,
+    CAST(sum(lines - stated_lines) AS BIGINT) AS lines_without_effective_cost
+FROM part
 GROUP BY billing_currency, tag_value
 ORDER BY billing_currency, billed_cost DESC, tag_value

@@ -4,14 +4,8 @@
 -- commitment covers has its share of the fee as effective cost, so without that it stays unknown,
 -- as do fees and refunds. DuckDB puts the body in the place of the call, so filters and columns
 -- still reach the Parquet files. In Spark: CREATE FUNCTION
--- charge_of_month(wanted STRING, instant TIMESTAMP) RETURNS TABLE RETURN with the same body, except
--- that `strftime(billing_period_start, '%Y-%m')` is `date_format(billing_period_start, 'yyyy-MM')`.
+-- charge_of_month(wanted STRING, instant TIMESTAMP) RETURNS TABLE RETURN with the same body.
 CREATE MACRO charge_of_month(wanted, instant) AS TABLE
-WITH newest AS (
-    SELECT max(substr(regexp_extract(scope, '[^/]*$'), 1, 7)) AS month
-    FROM charge_statement
-    WHERE valid_at(valid_from, valid_until, instant)
-)
 SELECT *,
     coalesce(
         effective_cost,
@@ -23,4 +17,5 @@ SELECT *,
 FROM charge_history
 WHERE valid_at(valid_from, valid_until, instant)
     AND (wanted = 'all'
-        OR strftime(billing_period_start, '%Y-%m') = CASE wanted WHEN 'latest' THEN (SELECT month FROM newest) ELSE wanted END)
+        OR (billing_period_start >= billing_month_start(wanted, instant)
+            AND billing_period_start < billing_month_start(wanted, instant) + INTERVAL 1 MONTH))

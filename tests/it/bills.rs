@@ -91,14 +91,16 @@ fn a_truncated_bill_changes_nothing() {
     let desk = Desk::default();
     let whole = focus(&desk, "a.csv", "2026-09", &[("EC2", "1")]);
     import(&desk, &whole, "2026-10-03", &[]).expect_success();
-    let lines: Vec<(&str, &str)> = std::iter::repeat_n(("EC2", "1"), 120_000).collect();
+    let lines: Vec<(&str, &str)> = std::iter::repeat_n(("EC2", "1"), 150_000).collect();
     let broken = focus(&desk, "b.csv", "2026-09", &lines);
     let text = fs::read(&broken).unwrap();
     fs::write(&broken, &text[..text.len() - 1]).unwrap();
     let ran = import(&desk, &broken, "2026-10-04", &[]);
     assert!(ran.code == 4 && ran.err.contains("b.csv: it is cut short"), "{ran:?}");
     assert_eq!(services(&desk, "2026-09", "2026-10-05"), "EC2 1");
-    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=1")).unwrap().count();
+    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=1/month=2026-09"))
+        .unwrap()
+        .count();
     assert_eq!(left, 1, "the half-written files are removed");
 }
 
@@ -126,6 +128,33 @@ fn a_tag_is_found_in_every_spelling_and_currencies_are_not_mixed() {
     let cells: Vec<Vec<&str>> = found.lines().skip(1).map(|line| line.split(',').collect()).collect();
     let short: Vec<String> = cells.iter().map(|c| format!("{} {} {}", c[0], c[1], c[8])).collect();
     assert_eq!(short, ["EUR a 4", "USD  8", "USD a 3"], "{found}");
+}
+
+#[test]
+fn tags_that_differ_in_case_alone_are_two_tags() {
+    let desk = Desk::default();
+    let head = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/CurrencyCode,lineItem/UnblendedCost,resourceTags/user:Owner,resourceTags/user:owner,resourceTags/aws:createdBy";
+    let row = |cost: &str, tags: &str| format!("1,2026-10-01,Usage,2026-10-01,USD,{cost},{tags}\n");
+    let text = format!("{head}\n") + &row("1", "ada,,root") + &row("2", ",bob,") + &row("4", ",,");
+    let path = desk.home().join("legacy.csv");
+    fs::write(&path, text).unwrap();
+    desk.collector(&["import", "cur", &path.to_string_lossy(), "--observed-at", "2026-11-01"])
+        .expect_success();
+    let check = |tag: &str, expected: &str| {
+        let tag = format!("tag={tag}");
+        let words = ["query", "cost/by-tag", "--param", &tag, "-o", "csv", "-q"];
+        let found = desk.truffle(&words).expect_success();
+        let cells = found.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        let short: Vec<String> = cells.map(|c| format!("{} {}", c[1], c[8])).collect();
+        assert_eq!(short.join(", "), expected, "{tag}");
+    };
+    check("Owner", " 6, ada 1");
+    check("owner", " 5, bob 2");
+    check("aws:createdBy", " 6, root 1");
+    check("aws_created_by", " 6, root 1");
+    let unknown = desk.truffle(&["query", "cost/by-tag", "--param", "tag=stage"]);
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    assert!(unknown.err.contains("the values are Owner, aws:createdBy, owner"), "{unknown:?}");
 }
 
 #[test]

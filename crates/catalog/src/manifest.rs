@@ -70,9 +70,9 @@ impl DataFile {
     }
 
     /// Checks that the path is one that a lake gives to a file of this dataset:
-    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>`. So
-    /// it never leads out of the lake, and has no character with a meaning in SQL or in a pattern.
-    /// The error is a lowercase fragment.
+    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>` or
+    /// `month=<month>`. So it never leads out of the lake, and has no character with a meaning in
+    /// SQL or in a pattern. The error is a lowercase fragment.
     pub fn check_path(&self) -> Result<(), String> {
         let wrong = || format!("{:?} is not a path of a file of {:?}", self.path, self.dataset);
         let folder = format!("lake/{}/v={}/", self.dataset, self.version);
@@ -80,8 +80,9 @@ impl DataFile {
         let parts: Vec<&str> = name.ok_or_else(wrong)?.split('/').collect();
         let is_named = match parts[..] {
             [name] => is_plain_name(name),
-            [family, name] => {
-                family.strip_prefix("family=").is_some_and(is_plain_name) && is_plain_name(name)
+            [folder, name] => {
+                let value = PARTITIONS.iter().find_map(|key| folder.strip_prefix(key));
+                value.is_some_and(is_plain_name) && is_plain_name(name)
             }
             _ => false,
         };
@@ -91,9 +92,24 @@ impl DataFile {
     /// Returns the only family of instance types in the file, from the folder `family=…` of its
     /// path. `None` for files that are not limited to one family.
     pub fn family(&self) -> Option<&str> {
-        self.path.split('/').find_map(|part| part.strip_prefix("family="))
+        self.path.split('/').find_map(|part| part.strip_prefix(PARTITIONS[0]))
+    }
+
+    /// Returns the only billing month in the file, such as `2026-11`, from the folder `month=…` of
+    /// its path. Such a file also has a column for each frequent tag; see [`crate::tag_column`].
+    /// `None` for files in the layout of version 0.1, which have the lines of all months of an
+    /// import.
+    pub fn month(&self) -> Option<&str> {
+        self.path.split('/').find_map(|part| part.strip_prefix(PARTITIONS[1]))
     }
 }
+
+/// The first parts of the names of folders whose files have one value of a key.
+pub const PARTITIONS: [&str; 2] = ["family=", "month="];
+
+/// The column with the tags of a line that have no column in its file: a JSON object of texts, or
+/// null.
+pub const OTHER_TAGS: &str = "other_tags";
 
 /// Returns whether a name has letters, digits, `-`, `_` and single dots, and begins with a letter
 /// or a digit.
@@ -126,6 +142,8 @@ mod tests {
         check("price", "lake/price/v=1/price-20260101.2.parquet", true);
         check("price", "lake/price/v=1/a.without-7.parquet", true);
         check("spot_price", "lake/spot_price/v=1/family=u7in-16tb/compacted-3.parquet", true);
+        check("charge", "lake/charge/v=1/month=2026-11/bill-5d41402a.parquet", true);
+        check("charge", "lake/charge/v=1/month=/bill-5d41402a.parquet", false);
         check("of_a_later_version", "lake/of_a_later_version/v=1/a.parquet", true);
         check("price", "lake/price/v=2/a.parquet", false);
         check("price", "lake/offering/v=1/a.parquet", false);

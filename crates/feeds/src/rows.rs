@@ -197,6 +197,7 @@ fn add(cells: &mut ColumnValues, cell: FeedCell<'_>) {
         (ColumnValues::Decimal(values), FeedCell::Null) => values.push(None),
         (ColumnValues::Timestamp(values), FeedCell::At(value)) => values.push(Some(value.as_microsecond())),
         (ColumnValues::Timestamp(values), FeedCell::Null) => values.push(None),
+        (ColumnValues::Bool(values), FeedCell::Null) => values.push(None),
         (_, cell) => unreachable!("{cell:?} does not belong into its column"),
     }
 }

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use catalog::{DATASETS, Manifest};
+use catalog::{DATASETS, Manifest, PARTITIONS};
 
 use lake::LakeError;
 
@@ -76,7 +76,7 @@ fn remove_unlisted(root: &Path, dataset: &str, listed: &HashSet<String>) -> Resu
         }
         let folder = format!("{folder}/{}", version.name);
         for entry in list_folder(root, &folder)? {
-            if entry.kind.is_dir() && entry.name.starts_with("family=") {
+            if entry.kind.is_dir() && PARTITIONS.iter().any(|key| entry.name.starts_with(key)) {
                 remove_files(root, &format!("{folder}/{}", entry.name), listed)?;
             }
         }

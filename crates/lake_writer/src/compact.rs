@@ -1,4 +1,5 @@
-//! Compaction: merges the files of single runs into one file for each instance family.
+//! Compaction: merges the files of single runs into one file for each instance family. Bills in an
+//! older layout are rewritten by month; see `billing/compaction.rs`.
 //!
 //! An answer depends on the set of observations only, and compaction loses none. So the order of
 //! compactions and imports never changes an answer. A repeat of the price before it is kept as
@@ -14,6 +15,7 @@ use catalog::{DataFile, Dataset, DatasetKind, Manifest};
 use domain::{InstanceType, Timestamp};
 use polars::prelude::{DataFrame, PolarsError};
 
+use crate::billing::compact_bills;
 use crate::log::{FOLDED, RunLog};
 use crate::price_file::PriceFile;
 use crate::prices::SpotPriceSet;
@@ -44,6 +46,9 @@ pub(crate) fn compact(
         replaced.extend(folded.replaced);
         written.extend(folded.written);
     }
+    let (older, by_month) = compact_bills(&writer)?;
+    replaced.extend(older);
+    written.extend(by_month);
     let logs = log_files(&before);
     if logs.len() > 1 {
         let name = compacted_name(&before);

@@ -4,15 +4,16 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use catalog::ports::MaintenanceReport;
-use catalog::{DataFile, Dataset, dataset};
+use catalog::{DataFile, Dataset, DatasetKind, dataset};
 use domain::Timestamp;
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
+use crate::billing::MonthFiles;
 use crate::log::{ForgottenRuns, RunLog};
 use crate::parquet_appender::ParquetAppender;
 use crate::price_file::{PriceFile, unreadable};
 use crate::writer::WrittenFile;
-use crate::{LakeWriter, compact};
+use crate::{LakeWriter, columns, compact};
 use lake::LakeError;
 
 /// A file with rows of the account.
@@ -40,7 +41,7 @@ pub(crate) fn forget(
     }
     let mut written = Vec::new();
     for found in found.iter().filter(|found| found.stay > 0) {
-        written.push(write_remaining(&writer, found, account)?);
+        written.extend(write_remaining(&writer, found, account)?);
     }
     written.push(log.forget(account, &runs)?.write(
         &writer,
@@ -120,17 +121,20 @@ fn write_remaining(
     writer: &LakeWriter,
     found: &AccountFile,
     account: &str,
-) -> Result<WrittenFile, LakeError> {
+) -> Result<Vec<WrittenFile>, LakeError> {
     // Run ids contain no dot, so the run id ends at the first one.
     let name = format!("{}.without-{}", found.file.run(), writer.manifest().number + 1);
+    if found.dataset.kind == DatasetKind::Statement {
+        return write_remaining_lines(writer, found, account, &name);
+    }
     let mut growing: Option<ParquetAppender> = None;
     let mut failed = None;
     each_group(writer.root(), &found.file, |frame| {
-        let rest = frame.filter(&rows_of_others(&frame, found.dataset, account)?)?;
+        let rest = remaining(&frame, found, account)?;
         if rest.height() > 0 && failed.is_none() {
             let added = match &mut growing {
                 Some(growing) => growing.add(rest),
-                None => ParquetAppender::start(writer, found.dataset, &name).and_then(|mut started| {
+                None => ParquetAppender::start(writer, found.dataset, &name, &[]).and_then(|mut started| {
                     started.add(rest)?;
                     growing = Some(started);
                     Ok(())
@@ -142,8 +146,37 @@ fn write_remaining(
     })?;
     match (failed, growing) {
         (Some(error), _) => Err(error),
-        (None, growing) => growing.expect("rows stay, so they were added").finish(),
+        (None, growing) => Ok(vec![growing.expect("rows stay, so they were added").finish()?]),
     }
+}
+
+/// Writes the remaining lines of bills. Their columns of tags are made anew, because the name of a
+/// column is the key of a tag, which the account alone may have used.
+fn write_remaining_lines(
+    writer: &LakeWriter,
+    found: &AccountFile,
+    account: &str,
+    name: &str,
+) -> Result<Vec<WrittenFile>, LakeError> {
+    let mut lines = MonthFiles::new(found.file.run(), name);
+    let mut failed = None;
+    each_group(writer.root(), &found.file, |frame| {
+        lines.add(remaining(&frame, found, account)?)?;
+        while failed.is_none() && lines.is_full() {
+            failed = lines.write_largest(writer).err();
+        }
+        Ok(())
+    })?;
+    match failed {
+        Some(error) => Err(error),
+        None => lines.finish(writer),
+    }
+}
+
+/// Returns the rows without the account, in the dataset's columns.
+fn remaining(frame: &DataFrame, found: &AccountFile, account: &str) -> PolarsResult<DataFrame> {
+    let rest = frame.filter(&rows_of_others(frame, found.dataset, account)?)?;
+    columns::aligned(&rest, found.dataset)
 }
 
 #[cfg(test)]

@@ -55,8 +55,13 @@ fn lake(root: &Path) -> LakeStore {
     run(&store, "instance", &format!("snapshot-{GONE}-1"), vec![instance(GONE)], &scopes[..1], "");
     let charges = dataset("charge").unwrap();
     let bill = format!("{STAYS}/2026-01");
-    let charge =
-        |user| row(charges, &[("bill", &bill), ("billing_account_id", STAYS), ("sub_account_id", user)]);
+    let charge = |user| {
+        // The key becomes the name of a column.
+        let tags = format!(r#"{{"user:Owner{user}":"of {user}","user:Team":"a"}}"#);
+        let cells =
+            [("bill", &bill[..]), ("billing_account_id", STAYS), ("sub_account_id", user), ("tags", &tags)];
+        row(charges, &cells)
+    };
     run(
         &store,
         "charge",

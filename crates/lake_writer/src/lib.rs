@@ -61,6 +61,13 @@
 //! The columns of FOCUS exports and of Cost and Usage Reports are mapped one by one; columns
 //! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
 //! A cell that cannot be read stays as it is and is a gap; an amount that is rounded is counted.
+//!
+//! The lines of a run are `lake/charge/v=1/month=<month>/<run>.parquet`, one file for each billing
+//! month. After the dataset's columns come a text column for each frequent tag, such as
+//! `tag:user:^team` (`^` marks an upper-case letter, because engines do not distinguish columns by
+//! case), and `other_tags` with the rest as JSON. `tags` has all of them. If a tag becomes frequent
+//! later in a run, the run continues in `<run>.2.parquet` with a column for it. Bills of version
+//! 0.1 are `lake/charge/v=1/<run>.parquet` without columns of tags; compaction rewrites them.
 
 #![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
 

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use catalog::{DataFile, Dataset};
+use catalog::{DataFile, Dataset, DatasetKind, Field, ValueType};
 use durable::{PRIVATE, TemporaryFile};
 use lake::LakeError;
-use polars::io::parquet::write::{BatchedWriter, ParquetWriter};
+use polars::io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
 use polars::prelude::DataFrame;
 
 use crate::columns;
@@ -45,25 +45,29 @@ impl Write for CountingSink {
 }
 
 impl ParquetAppender {
-    /// Opens the file of a run.
+    /// Opens a file of a dataset. `name` is its path below the dataset's folder, without
+    /// `.parquet`. After the dataset's columns it has text columns with the names in `more`.
     pub(crate) fn start(
         writer: &LakeWriter,
         dataset: &Dataset,
-        run_id: &str,
+        name: &str,
+        more: &[String],
     ) -> Result<ParquetAppender, LakeError> {
-        let path = writer.path_of(dataset, run_id);
+        let path = writer.path_of(dataset, name);
         let file = writer.root().join(&path);
         if !writer.is_dry_run() {
             files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
         }
-        ParquetAppender::create(file, path, dataset, writer.is_dry_run())
+        ParquetAppender::create(file, path, dataset, more, writer.is_dry_run())
     }
 
-    /// Opens a file that a manifest or a bundle lists as `path`. A dry run counts its bytes only.
+    /// Opens a file that a manifest or a bundle lists as `path`, with text columns as in
+    /// [`ParquetAppender::start`]. A dry run counts its bytes only.
     pub(crate) fn create(
         file: PathBuf,
         path: String,
         dataset: &Dataset,
+        more: &[String],
         is_dry_run: bool,
     ) -> Result<ParquetAppender, LakeError> {
         let failed = |e| LakeError::io(&file, e);
@@ -75,8 +79,10 @@ impl ParquetAppender {
             let out = BufWriter::new(temporary.file().try_clone().map_err(failed)?);
             (AppenderTarget::File(temporary), Box::new(out))
         };
-        let schema = columns::schema(&dataset.fields());
-        let parquet = ParquetWriter::new(out).batched(&schema);
+        let mut fields = dataset.fields();
+        fields.extend(more.iter().map(|name| Field::new(name, ValueType::Text)));
+        let schema = columns::schema(&fields);
+        let parquet = ParquetWriter::new(out).with_compression(compression(dataset)).batched(&schema);
         let parquet = parquet.map_err(|e| failed(std::io::Error::other(e.to_string())))?;
         let told = DataFile {
             dataset: dataset.name.into(),
@@ -118,5 +124,15 @@ impl ParquetAppender {
 
     fn failed(&self, error: &polars::prelude::PolarsError) -> LakeError {
         LakeError::Io { path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+/// Returns the compression of a dataset's files. Each question about bills reads all lines of a
+/// month, and zstd would take a third of its time. Other files are read in part, and are kept
+/// small.
+fn compression(dataset: &Dataset) -> ParquetCompression {
+    match dataset.kind {
+        DatasetKind::Statement => ParquetCompression::Snappy,
+        _ => ParquetCompression::default(),
     }
 }

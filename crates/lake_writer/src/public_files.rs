@@ -123,7 +123,7 @@ fn write_public(
         match &mut written {
             Some(written) => written.add(rows)?,
             None => {
-                let started = ParquetAppender::create(target.clone(), listed.clone(), dataset, false)?;
+                let started = ParquetAppender::create(target.clone(), listed.clone(), dataset, &[], false)?;
                 written.insert(started).add(rows)?;
             }
         }

@@ -238,7 +238,7 @@ fn write_frames(
     name: &str,
     frames: Vec<DataFrame>,
 ) -> Result<WrittenFile, LakeError> {
-    let mut file = ParquetAppender::start(writer, dataset, name)?;
+    let mut file = ParquetAppender::start(writer, dataset, name, &[])?;
     frames.into_iter().filter(|frame| frame.height() > 0).try_for_each(|frame| file.add(frame))?;
     file.finish()
 }

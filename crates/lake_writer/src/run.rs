@@ -9,6 +9,7 @@ use catalog::{DataFile, Dataset, DatasetKind, Page, RowBatch, Value, dataset};
 use domain::Timestamp;
 use polars::prelude::{Column, DataFrame, PlSmallStr, PolarsResult, SortMultipleOptions};
 
+use crate::billing::MonthFiles;
 use crate::log::RunLog;
 use crate::parquet_appender::ParquetAppender;
 use crate::price_file::PriceFile;
@@ -53,6 +54,8 @@ fn known(name: &str) -> &'static Dataset {
 struct PendingRows {
     frame: Option<DataFrame>,
     growing: Option<ParquetAppender>,
+    /// Bill lines.
+    bills: Option<MonthFiles>,
     prices: SpotPriceSet,
     /// The number of price files written so far.
     parts: usize,
@@ -120,6 +123,9 @@ impl LakeRun {
                 self.held.len() - 1
             }
         };
+        if dataset.kind == DatasetKind::Statement {
+            return self.add_bill_lines(at, frame);
+        }
         let held = &mut self.held[at].1;
         let most = match dataset.kind {
             DatasetKind::Changes => {
@@ -140,6 +146,23 @@ impl LakeRun {
         };
         let is_full = held.len() >= most || held.bytes() >= HELD_BYTES;
         if is_full { self.write_pending(at) } else { Ok(()) }
+    }
+
+    /// Adds bill lines, which are stored by month.
+    fn add_bill_lines(&mut self, at: usize, frame: DataFrame) -> Result<(), StoreError> {
+        let (dataset, held) = &mut self.held[at];
+        let fits = |e| misfit(dataset, e);
+        scopes::count(dataset, &frame, &mut held.scopes).map_err(fits)?;
+        let bills = held.bills.get_or_insert_with(|| MonthFiles::new(&self.run_id, &self.run_id));
+        bills.add(frame).map_err(fits)?;
+        if bills.is_full() {
+            self.writer()?;
+        }
+        let (Some(writer), Some(bills)) = (&self.writer, &mut self.held[at].1.bills) else { return Ok(()) };
+        while bills.is_full() {
+            bills.write_largest(writer)?;
+        }
+        Ok(())
     }
 
     /// Adds a file that is in its final place already.
@@ -191,6 +214,11 @@ impl LakeRun {
             if let Some(file) = self.held[at].1.growing.take() {
                 self.written.push(file.finish()?);
             }
+            if let Some(bills) = self.held[at].1.bills.take() {
+                self.writer()?;
+                let writer = self.writer.as_ref().expect("just opened");
+                self.written.extend(bills.finish(writer)?);
+            }
         }
         Ok(())
     }
@@ -203,7 +231,7 @@ impl LakeRun {
         if let Some(frame) = held.frame.take() {
             let piece = settled(dataset, frame, &self.run_id).map_err(|e| misfit(dataset, e))?;
             if held.growing.is_none() {
-                held.growing = Some(ParquetAppender::start(writer, dataset, &self.run_id)?);
+                held.growing = Some(ParquetAppender::start(writer, dataset, &self.run_id, &[])?);
             }
             scopes::count(dataset, &piece, &mut held.scopes).map_err(|e| misfit(dataset, e))?;
             return Ok(held.growing.as_mut().expect("just made").add(piece)?);

@@ -1,6 +1,8 @@
 //! The parameters of named questions on the command line: `--param region=eu-west-1`.
 
-use catalog::{ParamError, ParamKind, Question, QuestionParam, Value, ValueType};
+use catalog::{
+    ParamError, ParamKind, Question, QuestionParam, Value, ValueType, bare_tag_key, is_alike_tag_key,
+};
 use console::{Failure, nearest, suggest_closest};
 
 use crate::CommandPorts;
@@ -129,17 +131,22 @@ fn check_value(param: &QuestionParam, text: &str, ports: &CommandPorts<'_>) -> R
         ValueType::List(_) => text.split(',').map(str::trim).collect(),
         _ => vec![text],
     };
+    let lister = match (&param.kind, valid.get(..LISTED_VALUES)) {
+        (ParamKind::TagKey, Some(frequent)) => {
+            format!("the most frequent are {}; {lister}", frequent.join(", "))
+        }
+        _ => lister.to_string(),
+    };
     let known = |item: &str| valid.iter().any(|name| is_spelling(&param.kind, item, name));
     match items.into_iter().find(|item| !known(item)) {
-        Some(item) if !valid.is_empty() => Err(unlisted(noun, item, &valid, lister)),
+        Some(item) if !valid.is_empty() => Err(unlisted(noun, item, &valid, &lister)),
         _ => Ok(()),
     }
 }
 
 /// Whether `text` spells this value. The spellings of a tag key are those of cost/by-tag.
 fn is_spelling(kind: &ParamKind, text: &str, value: &str) -> bool {
-    let key = text.strip_prefix("user:").or_else(|| text.strip_prefix("user_")).unwrap_or(text);
-    text == value || (*kind == ParamKind::TagKey && (key == value || key.to_lowercase() == value))
+    text == value || (*kind == ParamKind::TagKey && is_alike_tag_key(bare_tag_key(text), value))
 }
 
 /// Returns the first column of a question's answer.

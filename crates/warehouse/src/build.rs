@@ -20,19 +20,39 @@ const CHANGES: &str = include_str!("../../../queries/build/changes.sql");
 const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 const STATED: &str = include_str!("../../../queries/build/stated.sql");
+const ESTIMATED: &str = include_str!("../../../queries/build/charge_estimated.sql");
 const IS_SPLIT: &str = include_str!("../../../queries/build/is_split.sql");
 
 /// The condition on a line's account, for bills with reports of linked accounts.
 pub(crate) const OF_ACCOUNT: &str = include_str!("../../../queries/build/of_account.sql");
 
 /// The macros of the questions, in the order of their creation.
-const MACROS: [&str; 2] = [
+const MACROS: [&str; 6] = [
     include_str!("../../../queries/views/valid_at.sql"),
+    include_str!("../../../queries/views/billing_month_start.sql"),
+    include_str!("../../../queries/views/tag_key.sql"),
     include_str!("../../../queries/views/charge_of_month.sql"),
+    include_str!("../../../queries/views/charge_of_tag.sql"),
+    include_str!("../../../queries/views/charge_tag_key.sql"),
 ];
 
-/// Columns that no file of their dataset has, as (dataset, column).
-pub(crate) type MissingColumns = BTreeSet<(&'static str, &'static str)>;
+/// The layout of a file, which its path shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum FileLayout {
+    /// All other files.
+    Plain,
+    /// The bill lines of one month, with a column for each frequent tag.
+    OfMonth,
+}
+
+impl FileLayout {
+    pub(crate) fn of(file: &DataFile) -> FileLayout {
+        if file.month().is_some() { FileLayout::OfMonth } else { FileLayout::Plain }
+    }
+}
+
+/// Columns that no file of their dataset and layout has, as (dataset, layout, column).
+pub(crate) type MissingColumns = BTreeSet<(&'static str, FileLayout, &'static str)>;
 
 /// Returns all statements, in the order of execution. They contain file names as literals, because
 /// a view must not read a file that its manifest does not list.
@@ -72,7 +92,7 @@ fn has_own_view(dataset: &Dataset) -> bool {
 fn make(dataset: &Dataset, sources: &[WarehouseSource], lacking: &MissingColumns) -> Vec<String> {
     let fields = dataset.fields();
     let fill = |template: &str| fill(template, dataset);
-    let rows = rows(dataset, &files(dataset, sources), lacking);
+    let rows = rows(dataset, &files_by_layout(dataset, sources), lacking);
     match dataset.kind {
         DatasetKind::Log => vec![fill(LOG).replace("{rows}", &rows)],
         DatasetKind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
@@ -130,28 +150,62 @@ pub(crate) fn rows_of(
     dataset: &'static Dataset,
     sources: &[WarehouseSource],
 ) -> duckdb::Result<String> {
-    let files = files(dataset, sources);
-    Ok(rows(dataset, &files, &missing_in(connection, dataset, &files)?))
+    let files = files_by_layout(dataset, sources);
+    let mut lacking = MissingColumns::new();
+    for (layout, files) in &files {
+        lacking.extend(missing_in(connection, dataset, *layout, files)?);
+    }
+    Ok(rows(dataset, &files, &lacking))
+}
+
+/// Returns a query of the rows of these files, which have no columns of tags.
+pub(crate) fn rows_of_files(
+    connection: &Connection,
+    dataset: &'static Dataset,
+    files: &[String],
+) -> duckdb::Result<String> {
+    let lacking = missing_in(connection, dataset, FileLayout::Plain, files)?;
+    let files = if files.is_empty() { Vec::new() } else { vec![(FileLayout::Plain, files.to_vec())] };
+    Ok(rows(dataset, &files, &lacking))
 }
 
 /// Returns a query of the rows of these files.
-fn rows(dataset: &Dataset, files: &[String], lacking: &MissingColumns) -> String {
+fn rows(dataset: &Dataset, files: &[(FileLayout, Vec<String>)], lacking: &MissingColumns) -> String {
     let fields = dataset.fields();
-    let read = |field: &Field| {
-        if lacking.contains(&(dataset.name, field.name.as_str())) { null(field) } else { field.name.clone() }
-    };
     if files.is_empty() {
         return EMPTY.replace("{typed}", &list(&fields, null));
     }
+    let part = |(layout, files): &(FileLayout, Vec<String>)| {
+        let lacks = |name: &str| lacking.contains(&(dataset.name, *layout, name));
+        read_files(&list(&fields, |field| stored(dataset, field, &lacks)), files)
+    };
+    files.iter().map(part).collect::<Vec<_>>().join("\nUNION ALL\n")
+}
+
+/// Returns a query of these columns of files.
+pub(crate) fn read_files(columns: &str, files: &[String]) -> String {
     // The files come last, so that nothing is replaced inside a file name.
-    ROWS.replace("{fields}", &list(&fields, read)).replace("{files}", &files.join(", "))
+    ROWS.replace("{fields}", columns).replace("{files}", &files.join(", "))
 }
 
-fn files(dataset: &Dataset, sources: &[WarehouseSource]) -> Vec<String> {
-    files_where(dataset, sources, |_| true)
+/// Returns the expression of a dataset's column over files that lack some columns.
+pub(crate) fn stored(dataset: &Dataset, field: &Field, lacks: &dyn Fn(&str) -> bool) -> String {
+    let derived = dataset.name == "charge" && field.name == "estimated";
+    match lacks(&field.name) {
+        false => field.name.clone(),
+        true if derived && !lacks("source_format") && !lacks("extra") => ESTIMATED.to_string(),
+        true => null(field),
+    }
 }
 
-fn files_where(
+/// Returns the files of a dataset, one list for each layout that occurs.
+fn files_by_layout(dataset: &Dataset, sources: &[WarehouseSource]) -> Vec<(FileLayout, Vec<String>)> {
+    let of = |layout| (layout, files_where(dataset, sources, |file| FileLayout::of(file) == layout));
+    let all = [FileLayout::Plain, FileLayout::OfMonth].map(of);
+    all.into_iter().filter(|(_, files)| !files.is_empty()).collect()
+}
+
+pub(crate) fn files_where(
     dataset: &Dataset,
     sources: &[WarehouseSource],
     wanted: impl Fn(&DataFile) -> bool,
@@ -173,9 +227,9 @@ pub(crate) fn limit_to_family(
     family: &str,
 ) -> duckdb::Result<()> {
     let files = files_where(dataset, sources, |file| file.family().is_none_or(|of| of == family));
-    let lacking = missing_in(connection, dataset, &files)?;
+    let rows = rows_of_files(connection, dataset, &files)?;
     let view = FAMILY.replace("{dataset}", dataset.name);
-    connection.execute_batch(&view.replace("{rows}", &rows(dataset, &files, &lacking)))
+    connection.execute_batch(&view.replace("{rows}", &rows))
 }
 
 /// Undoes [`cut_down`].
@@ -193,7 +247,7 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn list(fields: &[Field], one: impl Fn(&Field) -> String) -> String {
+pub(crate) fn list(fields: &[Field], one: impl Fn(&Field) -> String) -> String {
     fields.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
@@ -220,7 +274,9 @@ pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> 
 fn missing_columns(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<MissingColumns> {
     let mut lacking = MissingColumns::new();
     for dataset in DATASETS {
-        lacking.extend(missing_in(connection, dataset, &files(dataset, sources))?);
+        for (layout, files) in files_by_layout(dataset, sources) {
+            lacking.extend(missing_in(connection, dataset, layout, &files)?);
+        }
     }
     Ok(lacking)
 }
@@ -228,15 +284,23 @@ fn missing_columns(connection: &Connection, sources: &[WarehouseSource]) -> duck
 fn missing_in(
     connection: &Connection,
     dataset: &'static Dataset,
+    layout: FileLayout,
     files: &[String],
 ) -> duckdb::Result<MissingColumns> {
+    let found = columns_in(connection, files)?;
+    let columns = dataset.columns.iter().map(|column| column.name);
+    let missing = columns.filter(|name| !files.is_empty() && !found.contains(*name));
+    Ok(missing.map(|name| (dataset.name, layout, name)).collect())
+}
+
+/// Returns the columns of these files.
+pub(crate) fn columns_in(connection: &Connection, files: &[String]) -> duckdb::Result<BTreeSet<String>> {
     if files.is_empty() {
-        return Ok(MissingColumns::new());
+        return Ok(BTreeSet::new());
     }
     let mut statement = connection.prepare(&FOUND.replace("{files}", &files.join(", ")))?;
     let found = statement.query_arrow([])?.get_schema();
-    let columns = dataset.columns.iter().map(|column| column.name);
-    Ok(columns.filter(|name| found.index_of(name).is_err()).map(|name| (dataset.name, name)).collect())
+    Ok(found.fields().iter().map(|field| field.name().clone()).collect())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
     };
     let values: Vec<(String, Value)> =
         question.params().into_iter().map(|p| (p.name, sample(&p.ty))).collect();
-    let found = match crate::ask::ask(connection, question, &values) {
+    let found = match crate::answer::ask(connection, question, &values) {
         Ok(page) => page.fields,
         Err(error) => return Some(format!("{}: {error}", question.name)),
     };
@@ -95,7 +95,7 @@ fn answer_over(tables: &str, name: &str) -> Vec<Vec<Value>> {
     // A temporary table hides the table or view of the same name.
     connection.execute_batch(tables).unwrap();
     let as_of: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
-    crate::ask::ask(&connection, catalog::question(name).unwrap(), &[("as_of".into(), as_of.into())])
+    crate::answer::ask(&connection, catalog::question(name).unwrap(), &[("as_of".into(), as_of.into())])
         .unwrap()
         .rows
 }
@@ -199,7 +199,8 @@ fn reads_files_with_different_columns_together() {
 
     let mut other = source;
     other.manifest.files[0].version = 0;
-    assert_eq!(files(catalog::dataset("spot_price").unwrap(), std::slice::from_ref(&other)).len(), 1);
+    let spot = catalog::dataset("spot_price").unwrap();
+    assert_eq!(files_where(spot, std::slice::from_ref(&other), |_| true).len(), 1);
 }
 
 /// Returns the plan of a query, as text.

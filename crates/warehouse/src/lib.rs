@@ -30,6 +30,9 @@
 //! the span in which each was valid. A bill of a month stands for its days, so that no charge
 //! counts twice, whichever source reported it.
 //!
+//! A question about bills reads only files with valid lines of its month, and the stored columns of
+//! its tag instead of JSON; see `bills.rs`.
+//!
 //! A question with a parameter of type `type` is about one instance type. For that question alone,
 //! the dataset's view covers only files that can contain the type's family. They come from the
 //! manifest, never from a file pattern.
@@ -50,9 +53,11 @@
 
 #![allow(clippy::disallowed_methods, reason = "a warehouse is a file")]
 
+mod answer;
 mod arrow_page;
 mod ask;
 mod base_tables;
+mod bills;
 mod build;
 mod encode;
 mod isolation;

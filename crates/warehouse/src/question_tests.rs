@@ -75,6 +75,45 @@ fn fixture_lake(root: &Path) -> WarehouseSource {
     WarehouseSource { root: root.to_path_buf(), manifest }
 }
 
+/// Returns the same lake with its bills in files by run and month, with a column for two of their
+/// tags.
+fn fixture_lake_by_month(root: &Path) -> WarehouseSource {
+    let mut source = fixture_lake(root);
+    let writer = Connection::open_in_memory().unwrap();
+    let older = literal(&root.join("charge.parquet").to_string_lossy());
+    source.manifest.files.retain(|file| file.dataset != "charge");
+    let mut runs = writer
+        .prepare(&format!("SELECT DISTINCT run_id, substr(split_part(bill, '/', 2), 1, 7) FROM {older}"))
+        .unwrap();
+    let runs = runs.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let runs: Vec<(String, String)> = runs.map(Result::unwrap).collect();
+    for (run, month) in &runs {
+        let path = format!("month={month}/{run}.parquet");
+        fs::create_dir_all(root.join(&path).parent().unwrap()).unwrap();
+        let tag = |key: &str| {
+            format!(
+                "CASE WHEN json_valid(tags) THEN tags ->> '$.\"{key}\"' END AS \"{}\"",
+                catalog::tag_column(key)
+            )
+        };
+        let copy = format!(
+            "COPY (SELECT *, {}, {}, \
+             CASE WHEN json_valid(tags) AND tags LIKE '%\"user_name\"%' THEN tags END AS other_tags, \
+             CASE WHEN source_format = 'cost-explorer' THEN extra LIKE '%\"Estimated\":\"true\"%' END AS estimated \
+             FROM {older} WHERE run_id = '{run}' AND bill LIKE '%/{month}%') TO {}",
+            tag("user:Name"),
+            tag("Name"),
+            literal(&root.join(&path).to_string_lossy())
+        );
+        writer.execute_batch(&copy).unwrap();
+        let found = durable::file_digest(&root.join(&path)).unwrap();
+        let (dataset, bytes, sha256) = ("charge".to_string(), found.bytes, domain::hex(found.sha256));
+        source.manifest.files.push(DataFile { dataset, version: 1, path, rows: 0, bytes, sha256 });
+    }
+    assert!(runs.len() > 4, "{runs:?}");
+    source
+}
+
 /// Reads the parameters from a line such as `$region = us-east-1, $os = linux`, or `defaults`.
 fn read_parameters(line: &str) -> Vec<(String, String)> {
     let Some(line) = line.trim().strip_prefix('$') else { return Vec::new() };
@@ -193,6 +232,23 @@ fn every_question_returns_the_rows_of_its_expect_file() {
         }
     }
     assert!(faults.is_empty(), "{}\nif the new rows are right, rewrite with {UPDATE}=1", faults.join("\n"));
+}
+
+#[test]
+fn bills_in_files_by_month_give_the_answers_of_the_older_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = fixture_lake_by_month(folder.path());
+    let warehouse = Warehouse::open(vec![source], None, &[], None).unwrap();
+    let of_bills = QUESTIONS.iter().filter(|question| question.name.starts_with("cost/"));
+    let differences: Vec<String> = of_bills
+        .filter_map(|question| {
+            let expected =
+                fs::read_to_string(queries().join(question.name).with_extension("expect")).unwrap();
+            let found = answer(&warehouse, question, &expected);
+            (found != expected).then(|| first_difference(question, &expected, &found))
+        })
+        .collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]

@@ -13,22 +13,23 @@ product/instanceType,product/location,product/memory,product/operatingSystem,pro
 product/sku,product/vcpu,pricing/publicOnDemandCost,pricing/publicOnDemandRate,pricing/term,pricing/unit,\
 resourceTags/user:Name,resourceTags/user:Team\n";
 
-/// Writes `rows` lines of one month and one payer.
-pub(super) fn write(out: &mut dyn Write, rows: u64) -> Result<(), TaskError> {
+/// Writes `rows` lines of one payer and one month of 2026.
+pub(super) fn write(out: &mut dyn Write, rows: u64, month: u32) -> Result<(), TaskError> {
     let failed = |e: std::io::Error| format!("cannot write the report: {e}");
     out.write_all(HEADER.as_bytes()).map_err(failed)?;
     for row in 0..rows {
         let (hour, account, resource) = (row / (rows / 720 + 1), row % 40, row % 20_000);
         let (day, hour) = (hour / 24 + 1, hour % 24);
         let cost = row.wrapping_mul(7_919) % 1_000_000_007;
-        let from = format!("2026-09-{day:02}T{hour:02}:00:00Z");
+        let from = format!("2026-{month:02}-{day:02}T{hour:02}:00:00Z");
         writeln!(
             out,
-            "k{row:024x},{from}/PT1H,,AWS,Anniversary,111122223333,2026-09-01T00:00:00Z,2026-10-01T00:00:00Z,{account:012},Usage,\
-             {from},2026-09-{day:02}T{hour:02}:59:59Z,AmazonEC2,BoxUsage:m5.large,RunInstances,us-east-1a,i-{resource:017x},1.0,USD,\
+            "k{row:024x},{from}/PT1H,,AWS,Anniversary,111122223333,2026-{month:02}-01T00:00:00Z,2026-{:02}-01T00:00:00Z,{account:012},Usage,\
+             {from},2026-{month:02}-{day:02}T{hour:02}:59:59Z,AmazonEC2,BoxUsage:m5.large,RunInstances,us-east-1a,i-{resource:017x},1.0,USD,\
              0.0960000000,{}.{:010},0.0960000000,0.0960000000,$0.096 per On Demand Linux m5.large Instance Hour,\
              Amazon Elastic Compute Cloud,m5.large,US East (N. Virginia),8 GiB,Linux,us-east-1,AmazonEC2,RTMD3Z3QKJ5WNPFH,2,\
              0.0960000000,0.0960000000,OnDemand,Hrs,host-{resource},team-{}",
+            month + 1,
             cost / 1_000_000_000,
             cost % 1_000_000_000 * 10,
             account % 7,

@@ -1,12 +1,10 @@
-//! Imports of files of full size: price lists, compared with DuckDB and Python, and a long bill,
-//! with its memory.
+//! Imports of price lists of full size, compared with DuckDB and Python.
 
-use std::fs::{self, File};
-use std::io::BufWriter;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{BenchRun, bills, median, offers};
+use super::{BenchRun, median, offers};
 use crate::{TaskError, root};
 
 /// Runs of each price list import; their median is printed.
@@ -26,7 +24,7 @@ const PYTHON: &str = "import json,sys\n\
     print(sum(len(d['priceDimensions']) for k in offer['terms'].values() for s,t in k.items() if s in kept for d in t.values()))";
 
 /// Median time, milliseconds, and peak memory, MiB.
-type ImportCost = (f64, f64);
+pub(super) type ImportCost = (f64, f64);
 
 impl BenchRun {
     /// Measures imports of a price list of `megabytes`, as CSV and JSON, and of a bill of `rows`.
@@ -60,11 +58,7 @@ impl BenchRun {
             "at most 0.20, 300 MB",
         );
         remove(&json)?;
-        let bill = self.report(rows)?;
-        let ours = self.cost(&mut self.collector("cur", &bill)?)?;
-        line(&format!("bill of {rows} rows"), ours, None, "1 GiB");
-        println!("  {:.0} rows a second", rows as f64 / ours.0 * 1000.0);
-        remove(&bill)
+        self.bill_imports(rows)
     }
 
     fn types(&self) -> Result<Vec<String>, TaskError> {
@@ -93,7 +87,7 @@ impl BenchRun {
         Ok((median(costs.into_iter().map(|cost| cost.0).collect()), largest))
     }
 
-    fn cost(&self, command: &mut Command) -> Result<ImportCost, TaskError> {
+    pub(super) fn cost(&self, command: &mut Command) -> Result<ImportCost, TaskError> {
         let mut measured = self.alone(Command::new("python3"));
         measured.args(["-c", MEASURE]).arg(command.get_program()).args(command.get_args());
         let output =
@@ -105,25 +99,13 @@ impl BenchRun {
             _ => Err(format!("cannot measure {command:?}")),
         }
     }
-
-    /// Writes a bill and compresses it with gzip, as AWS's reports are.
-    fn report(&self, rows: u64) -> Result<PathBuf, TaskError> {
-        let path = self.home.join("report-00001.csv.gz");
-        let file = File::create(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let gzip = Command::new("gzip").arg("-1").stdin(Stdio::piped()).stdout(file).spawn();
-        let mut gzip = gzip.map_err(|e| format!("cannot start gzip: {e}"))?;
-        let stdin = gzip.stdin.take().ok_or("gzip has no stdin pipe")?;
-        bills::write(&mut BufWriter::with_capacity(1 << 20, stdin), rows)?;
-        gzip.wait().map_err(|e| e.to_string())?;
-        Ok(path)
-    }
 }
 
-fn remove(path: &Path) -> Result<(), TaskError> {
+pub(super) fn remove(path: &Path) -> Result<(), TaskError> {
     fs::remove_file(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn line(what: &str, ours: ImportCost, rival: Option<ImportCost>, bar: &str) {
+pub(super) fn line(what: &str, ours: ImportCost, rival: Option<ImportCost>, bar: &str) {
     let (theirs, ratio) = rival.map_or((String::new(), String::new()), |rival| {
         (format!("{:.0} ms, {:.0} MiB", rival.0, rival.1), format!("{:.2}", ours.0 / rival.0))
     });

@@ -1,5 +1,6 @@
 //! Measurements, printed as ratios against DuckDB alone, which does the same work in the same run.
 
+mod bill_imports;
 mod bills;
 mod imports;
 mod offers;
@@ -27,7 +28,7 @@ struct BenchPlan {
     growth: bool,
     /// Size of the invented price lists, MB.
     megabytes: u64,
-    /// Lines of the invented bill.
+    /// Lines of the invented bill of a month.
     rows: u64,
     imports_only: bool,
 }
@@ -35,7 +36,7 @@ struct BenchPlan {
 impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
-            BenchPlan { history: None, growth: false, megabytes: 450, rows: 2_000_000, imports_only: false };
+            BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
         let expected = "expected: cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();

@@ -107,6 +107,8 @@ pub(super) const CHARGE: Dataset = Dataset {
             own line has it in billed_cost",
         split_unused_cost Charge Public "share of the idle part of the instance's cost, in \
             `billing_currency`",
+        estimated Bool Public "whether the source reports that the amount may still change; null if it \
+            reports nothing about that",
         source_format Text Public "cur, focus or cost-explorer",
         source Text Private "source file",
         extra Text Object "source columns without a counterpart above, a JSON object of texts by source \

@@ -6,7 +6,7 @@
 //! returned commitment is treated as its purchase was. Categories follow FOCUS's own conversion
 //! rules, with two differences: a credit is `Credit`, and a refund has the class `Correction`.
 
-use polars::prelude::{IntoColumn, StringChunked};
+use polars::prelude::{Column, IntoColumn, StringChunked};
 
 use super::charges::ChargeColumns;
 use super::instance_types::instance_types;
@@ -113,12 +113,35 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
         priced.map(|((kind, term), usage)| pricing_category(kind?, term, usage)).collect(),
     );
     commitments(&plans, &reservations, &mut charges);
-    let tags = match piece.map(&["resource_tags"])? {
-        Some(tags) => Some(tags.into_column()),
-        None => piece.prefixed("tags", &["resourceTags/", "resource_tags_"])?,
-    };
-    charges.column("tags", tags);
+    charges.column("tags", tags(piece)?);
     Ok(charges)
+}
+
+/// Returns the tags: the maps `resource_tags` and `tags` of CUR 2.0, or the columns of a legacy
+/// report, one for each key.
+fn tags(piece: &mut BillPiece<'_>) -> Result<Option<Column>, String> {
+    Ok(match (piece.map(&["resource_tags"])?, piece.map(&["tags"])?) {
+        (Some(tags), None) | (None, Some(tags)) => Some(tags.into_column()),
+        (Some(of_resources), Some(of_all)) => {
+            let pairs = of_resources.iter().zip(of_all.iter());
+            let merged: StringChunked = pairs.map(|(one, other)| merged_objects(one, other)).collect();
+            Some(merged.into_column())
+        }
+        (None, None) => piece.prefixed("tags", &["resourceTags/", "resource_tags_"])?,
+    })
+}
+
+/// Returns the JSON object with the entries of both.
+fn merged_objects(one: Option<&str>, other: Option<&str>) -> Option<String> {
+    let entries = |object: &str| {
+        let inner = object.trim().strip_prefix('{')?.strip_suffix('}')?.trim();
+        (!inner.is_empty()).then(|| inner.to_string())
+    };
+    match (one.and_then(entries), other.and_then(entries)) {
+        (Some(one), Some(other)) => Some(format!("{{{one},{other}}}")),
+        (Some(entries), None) | (None, Some(entries)) => Some(format!("{{{entries}}}")),
+        (None, None) => one.or(other).map(String::from),
+    }
 }
 
 fn none(piece: &BillPiece<'_>) -> StringChunked {

@@ -8,7 +8,10 @@ use catalog::ports::{
 };
 use domain::Timestamp;
 
+use polars::prelude::PolarsError;
+
 use super::coverage::{self, KnownStatements};
+use super::tag_keys::TagKeys;
 use super::{BillSummaries, BillSummary, ChargeSink, charge, read};
 use crate::store::LakeStore;
 
@@ -31,15 +34,20 @@ pub(crate) fn import(
     for path in &paths {
         super::probe(files.layout, path, files.open).map_err(|why| bad(path, &why))?;
     }
+    let mut keys = TagKeys::default();
+    let misread = |e: PolarsError| StoreError::BadFile(format!("its tags cannot be read: {e}"));
     if dry_run {
-        let bills = read_all(files, &paths, &mut |_| Ok(()))?;
+        let bills = read_all(files, &paths, &mut |frame| keys.add(&frame).map_err(misread))?;
         let report = ImportReport::dry_run(charge().name, bill_reports(store, &bills, files)?);
-        return Ok(ImportReport { notes: rounding_notes(&bills), ..report });
+        return Ok(ImportReport { notes: notes(&bills, &keys), ..report });
     }
     let Some(mut run) = store.open_run(&run_id)? else {
         return Ok(ImportReport::already_imported(charge().name, store.manifest_with_run(&run_id)?));
     };
-    let bills = read_all(files, &paths, &mut |frame| run.add_frame(charge(), frame))?;
+    let bills = read_all(files, &paths, &mut |frame| {
+        keys.add(&frame).map_err(misread)?;
+        run.add_frame(charge(), frame)
+    })?;
     let told = bill_reports(store, &bills, files)?;
     for told in &told {
         run.add_report(told.clone())?;
@@ -49,14 +57,15 @@ pub(crate) fn import(
     let scopes = committed.told.iter().map(|told| told.scope.clone());
     let rows = bills.keys().map(|bill| committed.brought.scopes.get(bill).copied().unwrap_or(0));
     committed.brought.scopes = scopes.zip(rows).collect();
-    Ok(ImportReport { notes: rounding_notes(&bills), ..committed })
+    Ok(ImportReport { notes: notes(&bills, &keys), ..committed })
 }
 
-/// Returns a sentence for each bill with rounded amounts.
-fn rounding_notes(bills: &BillSummaries) -> Vec<String> {
+/// Returns a sentence for each bill with rounded amounts, and for each with tag keys that are
+/// alike.
+fn notes(bills: &BillSummaries, keys: &TagKeys) -> Vec<String> {
     let note =
         |(scope, bill): (&String, &BillSummary)| Some(format!("{scope}: {}", bill.findings.rounding()?));
-    bills.iter().filter_map(note).collect()
+    bills.iter().filter_map(note).chain(keys.notes()).collect()
 }
 
 /// The version of the mapping from the columns of bills to charges. Files imported with an older

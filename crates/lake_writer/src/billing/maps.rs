@@ -1,6 +1,6 @@
 //! Maps of a bill, such as tags, as JSON objects of texts.
 
-use polars::prelude::{AnyValue, DataType, Series, StringChunked};
+use polars::prelude::{AnyValue, DataType, PlSmallStr, Series, StringChunked, StringChunkedBuilder};
 use serde_json::{Map, Value};
 
 /// The content of a map that a file spells as text.
@@ -116,6 +116,9 @@ pub(super) fn nested_texts(column: &Series) -> Result<StringChunked, String> {
         DataType::List(of) => matches!(&**of, DataType::Struct(fields) if fields.len() == 2),
         _ => false,
     };
+    if let Some(texts) = is_map.then(|| maps_of_texts(column)).flatten() {
+        return Ok(texts);
+    }
     let text = |value: AnyValue<'_>| {
         let found = match json_of(&value)? {
             Value::Array(items) if items.is_empty() => MapText::Empty,
@@ -130,6 +133,48 @@ pub(super) fn nested_texts(column: &Series) -> Result<StringChunked, String> {
         })
     };
     column.iter().map(text).collect()
+}
+
+/// Converts maps of texts, which nearly all are. None for a column of other maps.
+fn maps_of_texts(column: &Series) -> Option<StringChunked> {
+    let list = column.list().ok()?.rechunk();
+    let entries = list.get_inner();
+    let parts = entries.struct_().ok()?.fields_as_series();
+    let [keys, values] = parts.as_slice() else { return None };
+    let (keys, values) = (keys.str().ok()?.rechunk(), values.str().ok()?.rechunk());
+    let offsets = list.downcast_iter().next()?.offsets().clone();
+    let mut objects = StringChunkedBuilder::new(PlSmallStr::EMPTY, list.len());
+    let mut object = String::new();
+    for row in 0..list.len() {
+        object.clear();
+        for at in offsets[row] as usize..offsets[row + 1] as usize {
+            let (Some(key), Some(value)) = (keys.get(at), values.get(at)) else { continue };
+            object.push(if object.is_empty() { '{' } else { ',' });
+            push_json(&mut object, key);
+            object.push(':');
+            push_json(&mut object, value);
+        }
+        match object.is_empty() {
+            true => objects.append_null(),
+            false => {
+                object.push('}');
+                objects.append_value(&object);
+            }
+        }
+    }
+    Some(objects.finish())
+}
+
+/// Appends a text as a JSON string.
+pub(super) fn push_json(out: &mut String, text: &str) {
+    out.push('"');
+    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        out.push_str(text);
+    } else {
+        let quoted = serde_json::to_string(text).expect("a text is JSON");
+        out.push_str(&quoted[1..quoted.len() - 1]);
+    }
+    out.push('"');
 }
 
 /// Returns the key and the value of a map's entry, by their order: files name them differently.

@@ -3,6 +3,7 @@
 
 mod account_ids;
 mod charges;
+mod compaction;
 mod coverage;
 mod cur;
 mod findings;
@@ -10,24 +11,30 @@ mod focus;
 mod import;
 mod instance_types;
 mod maps;
+mod month_files;
 mod piece;
 #[cfg(test)]
 mod reader_tests;
 mod returned;
 mod table;
+mod tag_columns;
+mod tag_keys;
 #[cfg(test)]
 mod tests;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use catalog::ports::{BillLayout, StoreError};
-use polars::prelude::{DataFrame, IntoColumn, StringChunked};
+use polars::prelude::{DataFrame, IntoColumn, StringChunked, StringChunkedBuilder};
 
 use account_ids::AccountId;
 use charges::charge;
+pub(crate) use compaction::compact_bills;
 use findings::BillFindings;
 pub(crate) use import::import;
+pub(crate) use month_files::MonthFiles;
 use piece::{BillHeading, BillPiece};
 use table::BillOpener;
 use table::BillTable;
@@ -67,16 +74,85 @@ pub(crate) fn read(
     let headings: Vec<BillHeading> = table.names.iter().map(|name| BillHeading::new(name)).collect();
     check(layout, &headings).map_err(bad)?;
     let mut first = 1;
-    while let Some(frame) = table.next().map_err(bad)? {
-        let mut piece = BillPiece::new(&headings, &frame, first, &table.lines);
-        let mapped = map(layout, &mut piece, &name, &mut bills).map_err(bad)?;
+    let mut next = table.next().map_err(bad)?;
+    while let Some(frame) = next {
+        let lines = std::mem::take(&mut table.lines);
+        let rows =
+            BillRows { layout, headings: &headings, frame: &frame, first, lines: &lines, source: &name };
+        // The next rows are read while these are mapped.
+        let (mapped, following) = rows.map_beside(|| table.next());
+        for (charges, part) in mapped.map_err(bad)? {
+            merge(&mut bills, part);
+            sink(charges)?;
+        }
         first += frame.height();
-        sink(mapped)?;
+        next = following.map_err(bad)?;
     }
     if bills.is_empty() {
         return Err(bad("it has no rows".into()));
     }
     Ok(bills)
+}
+
+/// Rows for which a thread of their own is a gain.
+const LEAST_ROWS: usize = 5_000;
+
+/// Adds the bills of later rows of the same file.
+fn merge(bills: &mut BillSummaries, part: BillSummaries) {
+    for (scope, summary) in part {
+        match bills.entry(scope) {
+            Entry::Vacant(new) => drop(new.insert(summary)),
+            Entry::Occupied(mut known) => {
+                known.get_mut().rows += summary.rows;
+                known.get_mut().findings.merge(summary.findings);
+                known.get_mut().accounts.extend(summary.accounts);
+            }
+        }
+    }
+}
+
+/// Rows of a file, and all that mapping them needs.
+#[derive(Clone, Copy)]
+struct BillRows<'a> {
+    layout: BillLayout,
+    headings: &'a [BillHeading],
+    frame: &'a DataFrame,
+    /// The number of the first row in the file, counted from 1.
+    first: usize,
+    /// The line of each row in the file; empty if the file has no lines.
+    lines: &'a [u64],
+    source: &'a str,
+}
+
+/// Charges in the dataset's columns, and their bills.
+type MappedRows = Result<(DataFrame, BillSummaries), String>;
+
+impl BillRows<'_> {
+    /// Maps the rows in one thread for each processor, and calls a function meanwhile. Returns the
+    /// charges in the order of the rows, or the first error, and the function's result.
+    fn map_beside<T>(
+        self,
+        meanwhile: impl FnOnce() -> T,
+    ) -> (Result<Vec<(DataFrame, BillSummaries)>, String>, T) {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let rows = self.frame.height().div_ceil(threads).max(LEAST_ROWS);
+        std::thread::scope(|scope| {
+            let starts = (0..self.frame.height()).step_by(rows);
+            let started: Vec<_> = starts.map(|from| scope.spawn(move || self.map_part(from, rows))).collect();
+            let result = meanwhile();
+            let mapped = started.into_iter().map(|part| part.join().expect("mapping does not panic"));
+            (mapped.collect(), result)
+        })
+    }
+
+    fn map_part(self, from: usize, rows: usize) -> MappedRows {
+        let frame = self.frame.slice(from as i64, rows);
+        let lines = self.lines.get(from..).unwrap_or_default();
+        let mut bills = BillSummaries::new();
+        let mut piece = BillPiece::new(self.headings, &frame, self.first + from, lines);
+        let charges = map(self.layout, &mut piece, self.source, &mut bills)?;
+        Ok((charges, bills))
+    }
 }
 
 /// The text of an empty field in the layout's CSV files.
@@ -168,7 +244,7 @@ fn scopes(
     let periods = periods.cast(&polars::prelude::DataType::Int64).map_err(failed)?;
     let users = frame.column("sub_account_id").map_err(failed)?.str().map_err(failed)?;
     let mut last: (&str, i64, String) = ("", i64::MIN, String::new());
-    let mut scopes = Vec::with_capacity(piece.height());
+    let mut scopes = StringChunkedBuilder::new("bill".into(), piece.height());
     let rows = accounts.iter().zip(periods.i64().map_err(failed)?.iter()).zip(users.iter());
     for ((account, from), user) in rows {
         let (account, from) = (account.unwrap_or_default(), from.unwrap_or_default());
@@ -179,7 +255,10 @@ fn scopes(
                 return Err(format!("it has more than {MOST_BILLS} bills, the limit of a file"));
             }
         }
-        let bill = bills.entry(last.2.clone()).or_default();
+        let bill = match bills.get_mut(&last.2) {
+            Some(bill) => bill,
+            None => bills.entry(last.2.clone()).or_default(),
+        };
         if bill.rows == 0 {
             (bill.from, bill.source) = (from, source.into());
         }
@@ -187,13 +266,13 @@ fn scopes(
         if let Some(user) = user.filter(|user| !bill.accounts.contains(*user)) {
             bill.accounts.insert(user.into());
         }
-        scopes.push(last.2.clone());
+        scopes.append_value(&last.2);
     }
+    let scopes = scopes.finish();
     for (row, finding) in piece.take_findings() {
-        bills.entry(scopes[row].clone()).or_default().findings.add(finding);
+        bills.entry(scopes.get(row).unwrap_or_default().into()).or_default().findings.add(finding);
     }
-    let scopes: StringChunked = scopes.iter().map(|scope| Some(scope.as_str())).collect();
-    Ok(scopes.with_name("bill".into()))
+    Ok(scopes)
 }
 
 /// Refuses an account of a bill that lacks digits, because it is part of the bill's identity.

@@ -8,14 +8,20 @@ use std::path::Path;
 use csv::ByteRecord;
 use domain::{MOST_COLUMNS, RecordReader, check_record};
 use polars::io::SerReader;
+use polars::io::parquet::metadata::FileMetadataRef;
 use polars::io::parquet::read::ParquetReader;
 use polars::prelude::{Column, DataFrame, IntoColumn, PlSmallStr, StringChunkedBuilder};
 
 use crate::parquet_guard::guarded;
 use crate::parquet_limits::{check_fields, check_footer, row_size, text_bytes};
+use crate::price_file::read_group;
 
 /// Rows of a piece.
 const PIECE: usize = 25_000;
+
+/// Rows of a piece of a Parquet file. Writers make row groups of about 120,000 rows; each piece of
+/// a larger one decodes the rows before it again.
+const GROUP_PIECE: usize = 125_000;
 
 /// Bytes of a piece, apart from its last row.
 const PIECE_BYTES: usize = 64 << 20;
@@ -33,7 +39,7 @@ pub(crate) struct BillTable {
     pub(crate) names: Vec<String>,
     /// The line of each of the last returned rows; empty if the file has no lines.
     pub(crate) lines: Vec<u64>,
-    rows: BillRows,
+    rows: TableRows,
     /// The number of rows returned so far.
     read: usize,
     /// The text of an empty CSV field.
@@ -42,15 +48,17 @@ pub(crate) struct BillTable {
 
 type CsvRows = csv::Reader<RecordReader<Box<dyn BufRead>>>;
 
-enum BillRows {
+enum TableRows {
     Csv(Box<CsvRows>),
     Parquet(ParquetRows),
 }
 
-/// The rows of a Parquet file.
+/// The read position in a Parquet file.
 struct ParquetRows {
     file: File,
-    count: usize,
+    footer: FileMetadataRef,
+    /// The next row: its row group, and its index there.
+    next: (usize, usize),
     /// Rows of the next piece.
     piece: usize,
 }
@@ -77,16 +85,15 @@ impl BillTable {
     /// have their own types.
     pub(crate) fn next(&mut self) -> Result<Option<DataFrame>, String> {
         let piece = match &mut self.rows {
-            BillRows::Csv(reader) => csv_piece(reader, &self.names, self.null, &mut self.lines)?,
-            BillRows::Parquet(rows) if self.read < rows.count => Some(rows.piece(self.read)?),
-            BillRows::Parquet(_) => None,
+            TableRows::Csv(reader) => csv_piece(reader, &self.names, self.null, &mut self.lines)?,
+            TableRows::Parquet(rows) => rows.next(self.read)?,
         };
         self.read += piece.as_ref().map_or(0, DataFrame::height);
         Ok(piece)
     }
 }
 
-fn open_parquet(file: File) -> Result<(Vec<String>, BillRows), String> {
+fn open_parquet(file: File) -> Result<(Vec<String>, TableRows), String> {
     let again = file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
     let mut reader = ParquetReader::new(again);
     let wrong = |_| "it is cut short, or damaged".to_string();
@@ -94,31 +101,41 @@ fn open_parquet(file: File) -> Result<(Vec<String>, BillRows), String> {
     check_footer(&footer)?;
     let schema = guarded(|| reader.schema()).map_err(wrong)?;
     let names = schema.iter_names().map(ToString::to_string).collect();
-    let count = guarded(|| reader.num_rows()).map_err(wrong)?;
-    let piece = (PIECE_BYTES / row_size(&footer).max(1)).clamp(1, PIECE);
-    Ok((names, BillRows::Parquet(ParquetRows { file, count, piece })))
+    let piece = (PIECE_BYTES / row_size(&footer).max(1)).clamp(1, GROUP_PIECE);
+    Ok((names, TableRows::Parquet(ParquetRows { file, footer, next: (0, 0), piece })))
 }
 
 impl ParquetRows {
-    /// Returns the rows after row `from`. The pieces become smaller if rows are larger than the
-    /// footer states.
-    fn piece(&mut self, from: usize) -> Result<DataFrame, String> {
+    /// Returns the next rows of one row group. `read` is the number of rows before them. The pieces
+    /// become smaller if rows are larger than the footer states.
+    fn next(&mut self, read: usize) -> Result<Option<DataFrame>, String> {
+        let (group, from) = self.next;
+        let Some(rows) = self.footer.row_groups.get(group).map(|group| group.num_rows()) else {
+            return Ok(None);
+        };
+        if from >= rows {
+            self.next = (group + 1, 0);
+            return self.next(read);
+        }
         loop {
             let file = self.file.try_clone().map_err(|e| format!("it cannot be read: {e}"))?;
-            let mut piece =
-                guarded(|| ParquetReader::new(file).with_slice(Some((from, self.piece))).finish())
-                    .map_err(|e| format!("it cannot be read after row {from}: {e}"))?;
+            let mut piece = guarded(|| read_group(file, &self.footer, group, from, self.piece, None))
+                .map_err(|e| format!("it cannot be read after row {read}: {e}"))?;
             if text_bytes(&piece) <= 2 * PIECE_BYTES || self.piece == 1 {
                 check_fields(&piece)?;
+                if piece.height() == 0 {
+                    return Err("it has fewer rows than its footer states".into());
+                }
                 piece.rechunk_mut();
-                return Ok(piece);
+                self.next = (group, from + piece.height());
+                return Ok(Some(piece));
             }
             self.piece /= 2;
         }
     }
 }
 
-fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, BillRows), String> {
+fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, TableRows), String> {
     let reader = reader.map_err(|e| format!("it cannot be read: {e}"))?;
     let mut reader =
         csv::ReaderBuilder::new().buffer_capacity(1 << 18).from_reader(RecordReader::new(reader));
@@ -129,7 +146,7 @@ fn open_csv(reader: io::Result<Box<dyn BufRead>>) -> Result<(Vec<String>, BillRo
     if names.is_empty() {
         return Err("it is empty".into());
     }
-    Ok((names, BillRows::Csv(Box::new(reader))))
+    Ok((names, TableRows::Csv(Box::new(reader))))
 }
 
 fn csv_piece(

@@ -231,6 +231,57 @@ fn columns_missing_from_a_report_are_null() {
     );
 }
 
+#[test]
+fn keeps_the_tags_of_all_maps_of_cur_2_in_the_spelling_of_the_file() {
+    let check = |columns: &str, cells: &str, expected: &str| {
+        let text = format!(
+            "bill_payer_account_id,bill_billing_period_start_date,line_item_line_item_type,line_item_usage_start_date,line_item_currency_code,line_item_unblended_cost,{columns}\n\
+             1,2026-10-01 00:00:00,Usage,2026-10-01 00:00:00,USD,1,{cells}\n\
+             1,2026-10-01 00:00:00,Usage,2026-10-01 00:00:00,USD,1,{cells}\n"
+        );
+        let found = shown(BillLayout::Cur, "bill", text.as_bytes(), &["tags"]).unwrap();
+        assert_eq!(found.lines().next().unwrap(), expected, "{columns}");
+    };
+    check("tags", r#""{""iamPrincipal/Team"":""a""}""#, r#"{"iamPrincipal/Team":"a"}"#);
+    check(
+        "resource_tags,tags",
+        r#""{""user_team"": ""a""}","{""accountTag/Team"": ""b""}""#,
+        r#"{"user_team": "a","accountTag/Team": "b"}"#,
+    );
+    check("resource_tags,tags", r#"{},"{""accountTag/Team"":""b""}""#, r#"{"accountTag/Team":"b"}"#);
+    check("resource_tags,tags", r#""{""user_team"":""a""}","#, r#"{"user_team":"a"}"#);
+    check("resource_tags,tags", "{},{}", "-");
+    check(
+        "resource_tags_user_cost_center,resource_tags_aws_created_by",
+        "7,me",
+        r#"{"user_cost_center":"7","aws_created_by":"me"}"#,
+    );
+}
+
+#[test]
+fn keys_that_differ_in_their_spelling_alone_are_reported_for_each_bill() {
+    let check = |tags: &[&str], expected: &[&str]| {
+        let tags: StringChunked = tags.iter().map(|text| Some(*text)).collect();
+        let bills: StringChunked =
+            (0..tags.len()).map(|at| Some(["1/2026-09", "1/2026-10"][at % 2])).collect();
+        let columns =
+            vec![bills.with_name("bill".into()).into_column(), tags.with_name("tags".into()).into_column()];
+        let mut keys = super::tag_keys::TagKeys::default();
+        keys.add(&DataFrame::new(columns[0].len(), columns).unwrap()).unwrap();
+        assert_eq!(keys.notes(), expected);
+    };
+    let of = "these tag keys differ in their spelling alone, and all are kept";
+    check(&[r#"{"user:team":"a"}"#, r#"{"user:Team":"b"}"#], &[]);
+    check(
+        &[r#"{"user:team":"a"}"#, r#"{"user:x":"b"}"#, r#"{"accountTag/Team":"a","n":"1"}"#],
+        &[&format!("1/2026-09: {of}: accountTag/Team and user:team")],
+    );
+    check(
+        &["{}", r#"{"user_cost_center":"a","CostCenter":"b","A":"1","a":"2","b":"3"}"#],
+        &[&format!("1/2026-10: {of}: A and a; CostCenter and user_cost_center")],
+    );
+}
+
 const FOCUS: &str = "BilledCost,EffectiveCost,ListCost,BillingCurrency,BillingAccountId,BillingPeriodStart,ChargePeriodStart,ChargeCategory,ServiceName,Tags,x_UsageType,x_Discounts,InvoiceId\n";
 
 #[test]

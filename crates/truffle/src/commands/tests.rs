@@ -545,7 +545,7 @@ fn a_mistyped_parameter_is_refused_with_the_nearest_value() {
     check("price/options", "type=", "no type \"\"", types);
     check("spot/scores", "type=M7I.XLRGE", "no type \"m7i.xlrge\"", &closest("m7i.xlarge", types));
     let keys = "the values are Name, team";
-    check("cost/by-tag", "tag=name", "no tag \"name\"", &closest("Name", keys));
+    check("cost/by-tag", "tag=Names", "no tag \"Names\"", &closest("Name", keys));
     check("cost/by-tag", "tag=owner", "no tag \"owner\"", keys);
     let metrics = "the values are cpu (score), memory (GB/s)";
     check("instance/benchmarks", "metric=gpu", "no metric \"gpu\"", metrics);
@@ -558,6 +558,8 @@ fn a_mistyped_parameter_is_refused_with_the_nearest_value() {
     for valid in [
         "price/options --param type=m7i.xlarge --param os=rhel-ha",
         "cost/by-tag --param tag=user:Name",
+        "cost/by-tag --param tag=name",
+        "cost/by-tag --param tag=resource_tags_user_team",
         "cost/by-tag --param tag=Name --param month=all",
         "spot/scores --param type=all",
     ] {

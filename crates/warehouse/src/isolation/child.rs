@@ -15,7 +15,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use super::{
     BATCH_FRAME, FRAME, QueryProcessRequest, QueryProcessVerdict, VERDICT_FRAME, restrictions, statement,
 };
-use crate::ask::bad_sql;
+use crate::answer::bad_sql;
 use crate::build::literal;
 use crate::message::failure;
 use crate::open::{self, WarehouseStorage};

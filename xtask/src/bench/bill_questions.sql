@@ -1,0 +1,17 @@
+-- cost/by-account
+SELECT "lineItem/CurrencyCode", "bill/PayerAccountId", "lineItem/UsageAccountId", "lineItem/LineItemType",
+    sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/by-day
+SELECT "lineItem/CurrencyCode", CAST("lineItem/UsageStartDate" AS DATE) AS day, "lineItem/LineItemType",
+    sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/by-kind
+SELECT "lineItem/CurrencyCode", "lineItem/LineItemType", sum("lineItem/UnblendedCost"), count(*)
+FROM '{copy}' GROUP BY ALL;
+-- cost/by-service
+SELECT "lineItem/CurrencyCode", "product/ProductName", "lineItem/LineItemType", sum("lineItem/UnblendedCost"),
+    count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/by-tag --param tag=Team
+SELECT "lineItem/CurrencyCode", "resourceTags/user:Team", "lineItem/LineItemType",
+    sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/tag-keys
+SELECT count("resourceTags/user:Name"), count("resourceTags/user:Team") FROM '{copy}';
