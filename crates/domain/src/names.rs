@@ -102,8 +102,8 @@ impl InstanceType {
     }
 }
 
-/// Returns whether a text has the form of a provider's code, such as the region or the instance type
-/// of a bill: at most 128 printable ASCII characters.
+/// Returns whether a text has the form of a provider's code, such as the region or the instance
+/// type of a bill: at most 128 printable ASCII characters.
 pub fn is_code(text: &str) -> bool {
     let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
     !text.is_empty() && text.len() <= 128 && text.bytes().all(is_printable)

@@ -91,8 +91,8 @@ pub struct FeedContext<'a> {
     pub now: Timestamp,
     /// How complete the file is, as far as is known. Used for price lists and Savings Plans.
     pub whole: Completeness,
-    /// Start of the period of a price list of the past, as the publisher's index states it. The list
-    /// counts from then on, where it was published later.
+    /// Start of the period of a price list of the past, as the publisher's index states it. The
+    /// list counts from then on, where it was published later.
     pub in_force: Option<Timestamp>,
     /// Account id of an answer of Cost Explorer, which does not state it.
     pub account: Option<&'a str>,

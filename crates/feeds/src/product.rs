@@ -59,8 +59,8 @@ pub(crate) fn operation(code: &str) -> Option<(&'static str, &'static str, &'sta
 /// The reason to leave out a row of a region that no partition is known to have.
 pub(crate) const NO_PARTITION: &str = "a region of no known partition";
 
-/// The reason to leave out a price that does not state its currency, of a region whose partition has
-/// no known one.
+/// The reason to leave out a price that does not state its currency, of a region whose partition
+/// has no known one.
 pub(crate) const NO_CURRENCY: &str = "a region whose currency is not known";
 
 /// Returns the payment option of a lease.
