@@ -58,7 +58,7 @@ struct WorldSnapshot {
     state: WorldState,
 }
 
-/// Creates an empty file that its owner alone can read. A file or link that a crash or somebody else
+/// Creates an empty file that its owner alone can read. A file or link that a crash or another user
 /// left under its name is removed, and never followed.
 fn new_file(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {

@@ -3,8 +3,8 @@
 //!
 //! The daemon decides and acts in one thread, and each request to another program has a timeout.
 //! The webhook has a thread and a bounded queue. Each look at a signal of work has its own thread,
-//! so that a stuck one delays nothing else. The IAM policy for the instance's role is printed from the
-//! names with which the calls are made, and the fake EC2 of the tests refuses all others.
+//! so that a stuck one delays nothing else. The IAM policy for the instance's role is printed from
+//! the names with which the calls are made, and the fake EC2 of the tests refuses all others.
 
 use crate::ec2::Ec2Client;
 use crate::hooks::PreStopRun;

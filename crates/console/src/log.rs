@@ -34,7 +34,7 @@ pub fn start_log(level: Option<&str>) -> Result<(), Failure> {
             None => EnvFilter::new(DEFAULT_LEVELS),
         })
         .with_writer(|| VisibleLines(io::stderr()))
-        // Colours could not be told from those of foreign text.
+        // Colours would look like those of foreign text.
         .with_ansi(false)
         .try_init()
         .map_err(|e| Failure::broken(format!("cannot start the log: {e}")))

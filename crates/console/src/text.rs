@@ -16,8 +16,8 @@ pub(crate) fn visible_lines(text: &str) -> String {
     text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
 }
 
-/// Returns JSON or YAML text without a character that acts on a terminal: inside a quoted text, each
-/// one is `\u` and its number in UTF-16. Line breaks are the format's own.
+/// Returns JSON or YAML text without a character that acts on a terminal: inside a quoted text,
+/// each one is `\u` and its number in UTF-16. Line breaks are the format's own.
 pub(crate) fn visible_document(text: &str) -> Cow<'_, str> {
     let is_raw = |c: char| c != '\n' && domain::is_invisible(c);
     if !text.chars().any(is_raw) {

@@ -40,8 +40,8 @@ impl TemporaryFile {
         Ok(TemporaryFile { file, path, target: target.to_path_buf() })
     }
 
-    /// Like [`TemporaryFile::create`], but a file that it replaces passes on its mode. Nothing is read
-    /// through a link at `target`.
+    /// Like [`TemporaryFile::create`], but a file that it replaces passes on its mode. Nothing is
+    /// read through a link at `target`.
     ///
     /// # Errors
     /// The file system's error.

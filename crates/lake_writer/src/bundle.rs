@@ -1,8 +1,8 @@
 //! Bundles: the public part of a lake as one signed file, for machines without a network.
 //!
 //! A bundle is a tar archive: a list of its files with their digests, the list's signature, then
-//! the files. It contains no private dataset and no acceptances of quarantined prices; `public_files`
-//! removes private text from the rest.
+//! the files. It contains no private dataset and no acceptances of quarantined prices;
+//! `public_files` removes private text from the rest.
 
 use std::collections::HashSet;
 use std::fs::{self, File};

@@ -48,8 +48,8 @@
 //!
 //! `truffle export --redact` puts views with keyed stand-ins before the tables that have private
 //! columns, in its own connection and in the isolated query process. The catalog marks each column
-//! (`catalog/src/column_privacy.rs`). The key is a variable of the connection and in no text of SQL;
-//! `EXPLAIN` is refused, because a plan shows the values of variables.
+//! (`catalog/src/column_privacy.rs`). The key is a variable of the connection and in no text of
+//! SQL; `EXPLAIN` is refused, because a plan shows the values of variables.
 
 #![allow(clippy::disallowed_methods, reason = "a warehouse is a file")]
 

@@ -34,8 +34,8 @@ pub(crate) fn plain_message(text: &str) -> String {
     with_breaks_of_duckdb(&text)
 }
 
-/// Returns a message with only those line breaks that DuckDB adds itself. A value that it quotes may
-/// contain others.
+/// Returns a message with only those line breaks that DuckDB adds itself. A value that it quotes
+/// may contain others.
 fn with_breaks_of_duckdb(text: &str) -> String {
     let begins_line = |rest: &str| {
         let marks = ["LINE ", "\nLINE ", "Did you mean", "Candidate"];

@@ -1,5 +1,5 @@
-//! Account ids of a bill. AWS's have 12 digits, and programs that take them for numbers drop leading
-//! zeros or append a fraction.
+//! Account ids of a bill. AWS's have 12 digits, and programs that take them for numbers drop
+//! leading zeros or append a fraction.
 
 use std::borrow::Cow;
 
