@@ -2,69 +2,117 @@
 //! Each has a thread of its own, so a stuck look delays nothing but itself. Its signal is unseen
 //! until it returns.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// A look in a thread of its own, which keeps the look's state.
 pub(crate) struct Look<T> {
-    orders: SyncSender<()>,
-    answers: Receiver<T>,
+    slot: Arc<LookSlot<T>>,
     /// The start of the look that has not returned yet.
-    since: Option<Instant>,
+    since: Instant,
     /// That look began in an earlier round.
     stuck: bool,
 }
 
+/// The place where both threads meet. Channels would add 50 kB to the executable.
+struct LookSlot<T> {
+    stage: Mutex<LookStage<T>>,
+    changed: Condvar,
+}
+
+enum LookStage<T> {
+    Waiting,
+    Ordered,
+    Looking,
+    Done(T),
+    /// The daemon has dropped the look.
+    Over,
+}
+
+impl<T> LookSlot<T> {
+    fn stage(&self) -> MutexGuard<'_, LookStage<T>> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, stage: LookStage<T>) {
+        *self.stage() = stage;
+        self.changed.notify_all();
+    }
+
+    /// Waits for an order. Returns false when the look is over.
+    fn await_order(&self) -> bool {
+        let waits = |stage: &mut LookStage<T>| !matches!(stage, LookStage::Ordered | LookStage::Over);
+        let guard = self.changed.wait_while(self.stage(), waits);
+        let mut stage = guard.unwrap_or_else(PoisonError::into_inner);
+        if matches!(*stage, LookStage::Over) {
+            return false;
+        }
+        *stage = LookStage::Looking;
+        true
+    }
+
+    /// Stores the result of a look. Returns false when the look is over.
+    fn deliver(&self, seen: T) -> bool {
+        let mut stage = self.stage();
+        if matches!(*stage, LookStage::Over) {
+            return false;
+        }
+        *stage = LookStage::Done(seen);
+        self.changed.notify_all();
+        true
+    }
+}
+
+impl<T> Drop for Look<T> {
+    fn drop(&mut self) {
+        self.slot.set(LookStage::Over);
+    }
+}
+
 impl<T: Send + 'static> Look<T> {
-    /// Starts the thread. If that is impossible, each look fails.
+    /// Starts the thread. If that is impossible, no look returns.
     pub(crate) fn new(name: &str, mut look: impl FnMut() -> T + Send + 'static) -> Look<T> {
-        let (order, orders) = sync_channel(1);
-        let (answer, answers) = sync_channel(1);
+        let slot = Arc::new(LookSlot { stage: Mutex::new(LookStage::Waiting), changed: Condvar::new() });
+        let own = Arc::clone(&slot);
         let thread = std::thread::Builder::new().name(name.to_string());
-        let started = thread.spawn(move || {
-            for () in orders {
-                if answer.send(look()).is_err() {
-                    return;
-                }
-            }
-        });
+        let started = thread.spawn(move || while own.await_order() && own.deliver(look()) {});
         if let Err(why) = started {
             eprintln!("<4>the thread {name} cannot be started: {why}");
         }
-        Look { orders: order, answers, since: None, stuck: false }
+        Look { slot, since: Instant::now(), stuck: false }
     }
 
     /// Starts a look, unless the previous one is stuck. The answer of a look that was stuck is
     /// outdated, and is dropped.
     pub(crate) fn begin(&mut self) {
-        self.stuck = self.since.is_some() && matches!(self.answers.try_recv(), Err(TryRecvError::Empty));
+        self.stuck = matches!(*self.slot.stage(), LookStage::Ordered | LookStage::Looking);
         if !self.stuck {
-            self.since = self.orders.try_send(()).ok().map(|()| Instant::now());
+            self.since = Instant::now();
+            self.slot.set(LookStage::Ordered);
         }
     }
 
     /// Returns the result of the look that [`Look::begin`] started. Errors: it does not return
     /// before `until`.
     pub(crate) fn finish(&mut self, until: Instant) -> Result<T, String> {
-        let Some(since) = self.since else { return Err("its thread has ended".to_string()) };
-        let no_answer = || format!("no answer for {} s", since.elapsed().as_secs());
-        if self.stuck {
-            return Err(no_answer());
+        let patience = until.saturating_duration_since(Instant::now());
+        let waits = |stage: &mut LookStage<T>| !self.stuck && !matches!(stage, LookStage::Done(_));
+        let guard = self.slot.changed.wait_timeout_while(self.slot.stage(), patience, waits);
+        let (mut stage, _) = guard.unwrap_or_else(PoisonError::into_inner);
+        if !self.stuck
+            && matches!(*stage, LookStage::Done(_))
+            && let LookStage::Done(seen) = std::mem::replace(&mut *stage, LookStage::Waiting)
+        {
+            return Ok(seen);
         }
-        match self.answers.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(seen) => {
-                self.since = None;
-                Ok(seen)
-            }
-            Err(RecvTimeoutError::Timeout) => Err(no_answer()),
-            Err(RecvTimeoutError::Disconnected) => Err("its thread has ended".to_string()),
-        }
+        Err(format!("no answer for {} s", self.since.elapsed().as_secs()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::mpsc::sync_channel;
     use std::time::Duration;
 
     fn finish<T: Send + 'static>(look: &mut Look<T>, wait: u64) -> Result<T, String> {

@@ -76,8 +76,7 @@ pub(crate) fn parse_connections(text: &str) -> Vec<TcpNetEntry> {
 
 fn server_processes(machine: &Machine) -> Vec<ServerProcess> {
     let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
-    let pids =
-        names(&machine.path("/proc")).unwrap_or_default().into_iter().filter(is_number);
+    let pids = names(&machine.path("/proc")).unwrap_or_default().into_iter().filter(is_number);
     let process = |pid: String| {
         let name = read(machine, &format!("/proc/{pid}/comm")).ok()?;
         if !is_server(name.trim()) {
