@@ -149,8 +149,8 @@ mod tests {
         fn connection(mut self, port: u16, state: &str, inode: u64) -> Host {
             let slot = self.lines.len();
             self.lines.push(format!(
-                "   {slot}: 0100007F:{port:04X} 0200007F:{:04X} {state} 00000000:00000000 00:00000000 00000000 0 \
-                 0 {inode} 1 0000 20 4 30 10 -1\n",
+                "   {slot}: 0100007F:{port:04X} 0200007F:{:04X} {state} 00000000:00000000 00:00000000 \
+                 00000000 0 0 {inode} 1 0000 20 4 30 10 -1\n",
                 50_000 + slot
             ));
             self
