@@ -1,8 +1,8 @@
 -- Costs of each value of a tag in a billing month, highest first within a currency; null stands for
--- lines without the tag. The columns for credits, refunds, taxes and other categories add up to
--- billed_cost. effective_cost spreads fees over the usage that they cover. Usage, taxes and credits
--- that state none count as billed; another line that states none makes the sum null. Currencies are
--- never added.
+-- lines without the tag, (unreadable) for lines with unreadable tags. The columns for credits,
+-- refunds, taxes and other categories add up to billed_cost. effective_cost spreads fees over the
+-- usage that they cover. Usage, taxes and credits that state none count as billed; another line
+-- that states none makes the sum null. Currencies are never added.
 -- $tag tag  tag key, such as Name; also finds the spellings of reports, user:Name and user_name
 -- $month month = latest  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant

@@ -35,6 +35,8 @@ pub use origin::{CollectionSource, DatasetCost, DatasetOrigin, PublicSource, Sna
 pub use param_kind::ParamKind;
 pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
-pub use tag_key::{bare_tag_key, is_alike_tag_key, plain_tag_key, tag_column, tag_of_column};
+pub use tag_key::{
+    UNREADABLE_TAGS, bare_tag_key, is_alike_tag_key, plain_tag_key, tag_column, tag_of_column,
+};
 pub use type_facts::TypeFacts;
 pub use value::{Field, Page, Value, ValueType};

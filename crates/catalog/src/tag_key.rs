@@ -7,6 +7,9 @@ const OWNERS: [&str; 5] =
 /// Prefixes of tags that users set.
 const USERS: [&str; 2] = ["user:", "user_"];
 
+/// The key with the text of tags that could not be read, and their value in answers.
+pub const UNREADABLE_TAGS: &str = "(unreadable)";
+
 /// Returns a tag key without the prefix that a report adds. `user:Team` and
 /// `resource_tags_user_Team` become `Team`; `aws:createdBy` stays as it is.
 pub fn bare_tag_key(key: &str) -> &str {

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::ports::AskError;
 use catalog::{
-    DataFile, Dataset, OTHER_TAGS, Page, ParamKind, Question, Value, dataset, tag_column, tag_of_column,
+    DataFile, Dataset, OTHER_TAGS, Page, ParamKind, Question, UNREADABLE_TAGS, Value, dataset, tag_column,
+    tag_of_column,
 };
 use duckdb::Connection;
 
@@ -219,15 +220,15 @@ fn tag_value(connection: &Connection, tags: &BTreeSet<String>, asked: &Value) ->
     let known: Vec<String> = tags.union(&loose).cloned().collect();
     let bound = [("keys".to_string(), known.join("\n").into()), ("asked".to_string(), asked.clone())];
     let keys = texts(ask(connection, &Question { name: "build/bill_tag_keys", text: TAG_KEYS }, &bound)?);
-    let mut values = Vec::new();
-    for key in keys {
-        if tags.contains(&key) {
-            values.push(build::identifier(&tag_column(&key)));
-        }
-        if loose.contains(&key) {
-            values.push(format!("loose_tags ->> {}", literal(&format!("$.\"{key}\""))));
-        }
-    }
+    let stored = |key: &str| {
+        let column = tags.contains(key).then(|| build::identifier(&tag_column(key)));
+        let path = literal(&format!("$.\"{key}\""));
+        let text = loose.contains(key).then(|| format!("loose_tags ->> {path}"));
+        column.into_iter().chain(text)
+    };
+    let mut values: Vec<String> = keys.iter().flat_map(|key| stored(key)).collect();
+    let unreadable = |text| format!("CASE WHEN ({text}) IS NOT NULL THEN {} END", literal(UNREADABLE_TAGS));
+    values.extend(stored(UNREADABLE_TAGS).map(unreadable));
     Ok(match values.is_empty() {
         true => "CAST(NULL AS VARCHAR)".into(),
         false => format!("coalesce({})", values.join(", ")),

@@ -1,5 +1,6 @@
 //! Maps of a bill, such as tags, as JSON objects of texts.
 
+use catalog::UNREADABLE_TAGS;
 use polars::prelude::{AnyValue, DataType, PlSmallStr, Series, StringChunked, StringChunkedBuilder};
 use serde_json::{Map, Value};
 
@@ -47,13 +48,10 @@ impl MapText {
     }
 }
 
-/// The key under which the text of an unreadable map is kept, so that its line does not count as
-/// one without entries.
-const UNREADABLE: &str = "(unreadable)";
-
-/// Returns the object that stands for an unreadable map.
+/// Returns the object that stands for an unreadable map: its text is kept under a key of its own,
+/// so that its line does not count as one without entries.
 pub(super) fn unreadable_object(text: &str) -> String {
-    Value::Object(Map::from_iter([(UNREADABLE.to_string(), text.into())])).to_string()
+    Value::Object(Map::from_iter([(UNREADABLE_TAGS.to_string(), text.into())])).to_string()
 }
 
 /// Returns the key and the value of a list's item: `{"key": …, "value": …}` or `[key, value]`.
