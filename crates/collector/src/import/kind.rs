@@ -104,6 +104,11 @@ pub(super) fn split_arguments(words: &[PathBuf]) -> Result<(Option<ImportKind>, 
         return Err(Failure::usage(format!("{shown} is a folder; expected files"))
             .hint(format!("collector import {shown}/*")));
     }
+    if let Some(device) = paths.iter().find(|path| !path.is_file()) {
+        let shown = device.display();
+        return Err(Failure::usage(format!("{shown} is a device or a pipe; expected files"))
+            .hint(format!("cat {shown} > FILE, then collector import FILE")));
+    }
     Ok((kind, paths))
 }
 
