@@ -47,7 +47,7 @@ fn every_text_may_begin_with_a_utf8_mark() {
     let file = write(&desk, "one.sql", "\u{feff}SELECT 1 AS one".as_bytes());
     let found =
         desk.truffle(&["query", "--file", &file.to_string_lossy(), "-o", "csv", "-q"]).expect_success();
-    assert_eq!(found, "one\n1\n");
+    assert_eq!(found.trim_end(), "one\n1");
 }
 
 #[test]
@@ -144,5 +144,5 @@ fn rounded_amounts_are_counted_once_per_statement_and_unreadable_tags_are_gaps()
     let runs = desk.truffle(&["query", "data/runs", "--param", "dataset=charge", "-o", "csv", "-q"]);
     assert!(runs.expect_success().contains("Tags cannot be read in 1 line"));
     let sum = desk.truffle(&["query", "SELECT sum(billed_cost) FROM charge", "-o", "csv", "-q"]);
-    assert!(sum.expect_success().contains("14.0036316\n"));
+    assert!(sum.expect_success().contains("14.0036316"));
 }
