@@ -119,7 +119,10 @@ fn a_bundle_contains_no_private_text_and_all_public_rows() {
     let taken = tables(&there, &[]);
     assert_without(&taken, &secrets(|_| true));
     for dataset in DATASETS {
-        let has_rows = taken[dataset.name].contains(&format!("public-{}-", dataset.name));
+        // Newer rows of the seed hide those of the bundle in the tables of current rows.
+        let all = [dataset.name.to_string(), format!("{}_history", dataset.name)];
+        let public = format!("public-{}-", dataset.name);
+        let has_rows = all.iter().filter_map(|name| taken.get(name)).any(|text| text.contains(&public));
         // The key of a benchmark is text of a file, so the row is left out.
         let is_bundled = !dataset.is_private() && !["acceptance", "benchmark"].contains(&dataset.name);
         assert_eq!(has_rows, is_bundled, "{}", dataset.name);
@@ -157,8 +160,8 @@ fn the_address_of_a_mirror_is_in_no_message_gap_or_bundle() {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }
     }
-    let refused = collect("https://ann:hunter2@mirror.example", &[]);
+    let refused = collect("https://ann:hunter2@copies.example", &[]);
     assert!(refused.code != 0 && refused.err.contains("without user name"), "{refused:?}");
     let all = tables(&desk, &[]).into_values().collect::<String>() + &refused.err + &refused.out;
-    assert!(!all.contains("hunter2") && !all.contains(&port) && !all.contains("mirror.example"));
+    assert!(!all.contains("hunter2") && !all.contains(&port) && !all.contains("copies.example"));
 }
