@@ -392,7 +392,11 @@ fn statements_that_need_too_much_are_stopped() {
             // Parentheses alone add no depth until the parser's own stack is full.
             match (open, depth) {
                 ("(", 100 | 900) => room.check_harmless(&sql),
-                _ => room.check(&sql, BAD, if sql.len() > 1 << 20 { "more than 1 MiB, the limit" } else { deep }),
+                _ => room.check(
+                    &sql,
+                    BAD,
+                    if sql.len() > 1 << 20 { "more than 1 MiB, the limit" } else { deep },
+                ),
             }
         }
     }
