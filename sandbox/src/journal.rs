@@ -62,7 +62,7 @@ struct WorldSnapshot {
 /// left under its name is removed, and never followed.
 fn new_file(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => OpenOptions::new().create_new(true).write(true).mode(PRIVATE).open(path),
     }
 }

@@ -51,7 +51,7 @@ enum QueryError {
 /// Whether a process can be the server of a file. A server that was killed leaves its file, and its
 /// process id goes to another program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ServerProcess {
+enum JupyterOwner {
     /// It is another program, or there is none.
     Other,
     /// It runs Python, as Jupyter does.
@@ -81,7 +81,7 @@ impl JupyterProbe {
             // An invalid file names no server that could be queried.
             let Some(server) = parse_server(&bytes) else { continue };
             let process = process(machine, server.pid);
-            if process == ServerProcess::Other {
+            if process == JupyterOwner::Other {
                 continue;
             }
             if began.elapsed() > LIMIT {
@@ -92,7 +92,7 @@ impl JupyterProbe {
                     let more = self.count_active(server.port, &kernels);
                     busy = Known::Is(busy.value().copied().unwrap_or(0.0) + more);
                 }
-                Err(QueryError::NoServer(_)) if process == ServerProcess::Possible => {}
+                Err(QueryError::NoServer(_)) if process == JupyterOwner::Possible => {}
                 Err(QueryError::NoServer(why) | QueryError::Failed(why)) => {
                     return Known::Unseen(format!("Jupyter on port {}: {why}", server.port));
                 }
@@ -129,20 +129,20 @@ fn server_files(machine: &Machine) -> Result<Vec<String>, String> {
     Ok(found)
 }
 
-fn process(machine: &Machine, pid: u32) -> ServerProcess {
+fn process(machine: &Machine, pid: u32) -> JupyterOwner {
     let folder = machine.path(&format!("/proc/{pid}"));
     if !folder.exists() {
-        return ServerProcess::Other;
+        return JupyterOwner::Other;
     }
     let text = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default().to_ascii_lowercase();
     let command = text("cmdline");
     let name = if command.is_empty() { text("comm") } else { command };
     let name = String::from_utf8_lossy(&name);
     match name.trim_matches(['\0', '\n']) {
-        "" => ServerProcess::Likely,
-        name if name.contains("jupyter") || name.contains("notebook") => ServerProcess::Likely,
-        name if name.contains("python") => ServerProcess::Possible,
-        _ => ServerProcess::Other,
+        "" => JupyterOwner::Likely,
+        name if name.contains("jupyter") || name.contains("notebook") => JupyterOwner::Likely,
+        name if name.contains("python") => JupyterOwner::Possible,
+        _ => JupyterOwner::Other,
     }
 }
 

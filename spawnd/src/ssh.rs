@@ -24,7 +24,7 @@ pub(crate) enum LoginStage {
 }
 
 /// A process of the SSH server.
-struct ServerProcess {
+struct SshServerProcess {
     stage: LoginStage,
     /// The inodes of its sockets.
     sockets: Vec<u64>,
@@ -46,7 +46,7 @@ pub(crate) fn sessions(machine: &Machine) -> Known<f64> {
 
 /// Counts the connections with a login, and the logins in other network namespaces. The connections
 /// of those are in no table of this machine.
-fn count(connections: &[TcpNetEntry], processes: &[ServerProcess]) -> usize {
+fn count(connections: &[TcpNetEntry], processes: &[SshServerProcess]) -> usize {
     // A process before and one after the login can share a connection, while it is handed over.
     let mut stages: BTreeMap<u64, LoginStage> = BTreeMap::new();
     for process in processes {
@@ -74,7 +74,7 @@ pub(crate) fn parse_connections(text: &str) -> Vec<TcpNetEntry> {
     entries.filter(|entry| entry.state == TcpState::Established && entry.inode != 0).collect()
 }
 
-fn server_processes(machine: &Machine) -> Vec<ServerProcess> {
+fn server_processes(machine: &Machine) -> Vec<SshServerProcess> {
     let is_number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
     let pids = names(&machine.path("/proc")).unwrap_or_default().into_iter().filter(is_number);
     let process = |pid: String| {
@@ -87,7 +87,7 @@ fn server_processes(machine: &Machine) -> Vec<ServerProcess> {
         let files = names(&folder).unwrap_or_default().into_iter();
         let links = files.filter_map(|name| folder.join(name).read_link().ok());
         let sockets = links.filter_map(|link| socket(&link.to_string_lossy())).collect();
-        Some(ServerProcess { stage: stage(name.trim(), &title), sockets })
+        Some(SshServerProcess { stage: stage(name.trim(), &title), sockets })
     };
     pids.filter_map(process).collect()
 }

@@ -51,6 +51,9 @@ struct ScopeTally {
     misspelt: Option<(String, u64)>,
 }
 
+/// A column, the check of its texts, and the name of their form.
+type ColumnForm = (usize, fn(&str) -> bool, &'static str);
+
 /// Collects rows and passes them to the sink.
 pub(crate) struct FeedRows<'a> {
     dataset: &'static Dataset,
@@ -58,8 +61,8 @@ pub(crate) struct FeedRows<'a> {
     /// Bytes of the texts in the batch.
     bytes: usize,
     scopes: BTreeMap<String, ScopeTally>,
-    /// The columns with texts of a certain form, the check of the form, and its name.
-    forms: Vec<(usize, fn(&str) -> bool, &'static str)>,
+    /// The columns with texts of a certain form.
+    forms: Vec<ColumnForm>,
     sink: BatchSink<'a>,
 }
 

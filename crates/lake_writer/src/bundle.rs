@@ -19,7 +19,7 @@ use crate::LakeWriter;
 use crate::bundle_check::{check_place, read_checked};
 use crate::files;
 use crate::log::{FOLDED, RunLog};
-use crate::public_files::{PublicFile, is_public, public_files};
+use crate::public_files::{BundledFile, is_public, public_files};
 use crate::run::LakeRun;
 use crate::writer::{WrittenFile, parquet_of};
 use lake::LakeError;
@@ -87,7 +87,7 @@ pub(crate) fn pack(
         let mut archive = tar::Builder::new(out);
         append(&mut archive, LIST, text.len() as u64, &mut &text[..]).map_err(failed)?;
         append(&mut archive, SEAL, sealed.len() as u64, &mut sealed.as_bytes()).map_err(failed)?;
-        for PublicFile { listed, path } in &public.files {
+        for BundledFile { listed, path } in &public.files {
             let mut opened = File::open(path).map_err(|e| LakeError::io(path, e))?;
             append(&mut archive, &listed.path, listed.bytes, &mut opened).map_err(failed)?;
         }

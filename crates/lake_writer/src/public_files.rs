@@ -18,14 +18,14 @@ use lake::LakeError;
 const ACCOUNT_DIGITS: usize = 12;
 
 /// A file of a bundle, and the place of its bytes.
-pub(crate) struct PublicFile {
+pub(crate) struct BundledFile {
     pub(crate) listed: DataFile,
     pub(crate) path: PathBuf,
 }
 
 /// The files of a bundle. The folder with the files that were written anew is removed with it.
 pub(crate) struct PublicFiles {
-    pub(crate) files: Vec<PublicFile>,
+    pub(crate) files: Vec<BundledFile>,
     _scratch: Option<TemporaryFolder>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn public_files(
         let path = root.join(&file.path);
         let dataset = dataset(&file.dataset).expect("only known datasets are public");
         if !has_private_text(&path, file, dataset)? {
-            public.files.push(PublicFile { listed: file.clone(), path });
+            public.files.push(BundledFile { listed: file.clone(), path });
             continue;
         }
         if public._scratch.is_none() {
@@ -110,7 +110,7 @@ fn write_public(
     file: &DataFile,
     dataset: &Dataset,
     target: PathBuf,
-) -> Result<Option<PublicFile>, LakeError> {
+) -> Result<Option<BundledFile>, LakeError> {
     let listed = file.path.replacen(file.run(), &public_run(file.run()), 1);
     let opened = PriceFile::open(path)?;
     let mut written: Option<ParquetAppender> = None;
@@ -129,7 +129,7 @@ fn write_public(
         }
     }
     let Some(written) = written else { return Ok(None) };
-    Ok(Some(PublicFile { listed: written.finish()?.0, path: target }))
+    Ok(Some(BundledFile { listed: written.finish()?.0, path: target }))
 }
 
 /// Returns the rows without private text, in the columns of the dataset.

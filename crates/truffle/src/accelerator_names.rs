@@ -93,7 +93,7 @@ pub(crate) fn nearest_model<'a>(text: &str, known: &[&'a str]) -> Option<&'a str
 /// Returns the nearest model that EC2 has for the letters of one that it does not have.
 pub(crate) fn substitute(spelt: &str) -> Option<&'static str> {
     let is_it = |word: &&str| *word == spelt || *word == without_maker(spelt);
-    ABSENT.iter().find(|(words, _)| words.iter().any(|word| is_it(&word))).map(|(_, offered)| *offered)
+    ABSENT.iter().find(|(words, _)| words.iter().any(is_it)).map(|(_, offered)| *offered)
 }
 
 fn without_maker(letters: &str) -> &str {

@@ -6,13 +6,16 @@ use crate::wire::QueryParamPart;
 /// A function that returns a resource's values for one filter.
 pub(crate) type FilterValues<R> = for<'a, 'd> fn(&'a RegionView<'d>, &'a R) -> Vec<Cow<'a, str>>;
 
+/// Returns key and value of a row.
+type TagOfRow<R> = fn(&R) -> (&str, &str);
+
 /// The filters of an action: all that the EC2 API Reference lists, except those in
 /// `tests/filters.py`.
 pub(crate) struct FilterTable<R: 'static> {
     /// Returns the tags, for `tag:<key>` and `tag-key`.
     pub(crate) tags: Option<fn(&R) -> &ResourceTags>,
     /// Returns key and value of a row that is itself a tag, for `tag:<key>`.
-    pub(crate) tag: Option<fn(&R) -> (&str, &str)>,
+    pub(crate) tag: Option<TagOfRow<R>>,
     pub(crate) named: &'static [(&'static str, FilterValues<R>)],
     /// Filters for which no resource here has a value.
     pub(crate) bare: &'static [&'static str],
