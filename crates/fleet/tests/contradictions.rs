@@ -177,7 +177,7 @@ fn an_overdue_copy_is_named_and_an_instance_with_its_own_tags_is_no_copy() {
     assert!(left[0].needs_person(), "by its tags it is overdue: {left:?}");
     assert!(!planned(std::slice::from_ref(&copy), 3 * HOUR + 60).left[0].needs_person());
     let own = |seen: InstanceView| {
-        assert_eq!(LaunchIndex::new(&[seen.clone()]).copy_reason(&seen), None, "{seen:?}");
+        assert_eq!(LaunchIndex::new(std::slice::from_ref(&seen)).copy_reason(&seen), None, "{seen:?}");
     };
     own(launched("i-1", HOUR));
     // A launch that was sent again for an hour.

@@ -1,7 +1,11 @@
 //! Makes a lake with a recognizable text in every column of every dataset, and prints the private
 //! ones, separated by commas: `canary_lake FOLDER ACCOUNT`.
 
-#![allow(clippy::disallowed_macros, reason = "a program of the attack scripts prints")]
+#![allow(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a program of the attack scripts reads its arguments and prints"
+)]
 
 use std::process::ExitCode;
 
