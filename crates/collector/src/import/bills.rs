@@ -44,7 +44,8 @@ pub(super) fn coverage<'a>(covers: &'a [String], reporter: Option<&'a str>) -> B
 /// Checks the values of `--covers`: account ids, or `all` alone.
 pub(super) fn check_covers(covers: &[String]) -> Result<(), Failure> {
     let is_id = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    match covers.iter().find(|text| !is_id(text) && !(*text == "all" && covers.len() == 1)) {
+    let is_valid = |text: &str| is_id(text) || (text == "all" && covers.len() == 1);
+    match covers.iter().find(|text| !is_valid(text)) {
         None => Ok(()),
         Some(text) => Err(Failure::usage(format!(
             "--covers \"{text}\" is not an account id; expected ids of 12 digits joined by commas, or all"
