@@ -26,7 +26,8 @@ pub(crate) fn find_type_name<'a>(text: &str, names: impl Iterator<Item = &'a str
 }
 
 /// Returns "; the closest match is X" for an unknown instance type. A type of a longer family with
-/// the same size comes first: `g4dn.xlarge` for `g4.xlarge`.
+/// the same size comes first: `g4dn.xlarge` for `g4.xlarge`. For a size that a family does not have,
+/// it is a type of that family: `p5.4xlarge` for `p5.large`.
 pub(crate) fn suggest_type<'a>(text: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     let text = text.to_lowercase();
     let longer = text.split_once('.').and_then(|(family, size)| {
@@ -35,9 +36,16 @@ pub(crate) fn suggest_type<'a>(text: &str, names: impl Iterator<Item = &'a str> 
         };
         names.clone().filter(is_longer).min_by_key(|name| name.len())
     });
-    match longer {
-        Some(name) => format!("; the closest match is {name}"),
-        None => suggest_closest(&text, names),
+    let family = text.split_once('.').map(|(family, _)| family);
+    let own = names.clone().filter(|name| name.split_once('.').map(|(other, _)| other) == family);
+    let shortest = own.clone().min_by_key(|name| name.len());
+    match (longer, shortest) {
+        (Some(name), _) => format!("; the closest match is {name}"),
+        (None, None) => suggest_closest(&text, names),
+        (None, Some(shortest)) => match suggest_closest(&text, own) {
+            near if near.is_empty() => format!("; the closest match is {shortest}"),
+            near => near,
+        },
     }
 }
 
@@ -71,5 +79,18 @@ mod tests {
         check("g4.xlarge", "g4ad.xlarge");
         check("m7i.large", "m7i-flex.large");
         check("T3.larg", "t3.large");
+    }
+
+    #[test]
+    fn suggests_a_type_of_the_same_family_for_an_unknown_size() {
+        let names = ["c5.large", "p5.48xlarge", "p5.4xlarge", "p4d.24xlarge", "c4.large"];
+        let check = |text: &str, expected: &str| {
+            assert_eq!(suggest_type(text, names.into_iter()), format!("; the closest match is {expected}"));
+        };
+        check("p5.large", "p5.4xlarge");
+        check("p5.micro", "p5.4xlarge");
+        check("p5.48xlagre", "p5.48xlarge");
+        check("P4D.large", "p4d.24xlarge");
+        check("c6.large", "c5.large");
     }
 }
