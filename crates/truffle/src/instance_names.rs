@@ -26,8 +26,8 @@ pub(crate) fn find_type_name<'a>(text: &str, names: impl Iterator<Item = &'a str
 }
 
 /// Returns "; the closest match is X" for an unknown instance type. A type of a longer family with
-/// the same size comes first: `g4dn.xlarge` for `g4.xlarge`. For a size that a family does not have,
-/// it is a type of that family: `p5.4xlarge` for `p5.large`.
+/// the same size comes first: `g4dn.xlarge` for `g4.xlarge`. For a size that a family does not
+/// have, it is a type of that family: `p5.4xlarge` for `p5.large`.
 pub(crate) fn suggest_type<'a>(text: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     let text = text.to_lowercase();
     let longer = text.split_once('.').and_then(|(family, size)| {
