@@ -114,11 +114,14 @@ impl World {
         Some(figure.parse().unwrap())
     }
 
-    /// Chooses a run that added rows, at random.
+    /// Chooses a run that added rows, at random; without any such run, a reader runs instead.
     fn drop_some_run(&self, dice: &mut Dice) -> Deed {
         let sql = "SELECT DISTINCT run_id FROM spot_price ORDER BY run_id";
         let out = self.desk.truffle(&["query", sql, "-o", "csv", "-q"]).expect_success();
         let runs: Vec<&str> = out.lines().skip(1).collect();
+        if runs.is_empty() {
+            return Deed::Read;
+        }
         let run = runs[dice.below(runs.len() as u64) as usize];
         Deed::Drop(run.into(), self.rows_where(&format!("run_id = '{run}'")))
     }
