@@ -19,7 +19,8 @@ use base64::engine::general_purpose::STANDARD;
 use catalog::ports::SourceError;
 use domain::Known;
 use fleet::instance::{
-    AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings, ReapAction,
+    AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings,
+    PowerRequest, ReapAction,
 };
 use fleet::launch::{LaunchReply, LaunchRequest};
 use fleet::ports::{Account, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
@@ -50,7 +51,16 @@ fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    move |error| FleetError::Failed(gap(action, &error))
+    move |error| {
+        let why = gap(action, &error);
+        match &error {
+            SdkError::ServiceError(answer) if !answer.raw().status().is_server_error() => {
+                let code = answer.err().code().unwrap_or_default().to_string();
+                FleetError::Refused { code, why }
+            }
+            _ => FleetError::Failed(why),
+        }
+    }
 }
 
 impl Account for AwsClient {
@@ -114,6 +124,49 @@ impl Instances for AwsClient {
                 }
             }
         })
+    }
+
+    fn change_power(&self, region: &str, id: &str, request: PowerRequest) -> Result<(), FleetError> {
+        let client = self.ec2(region);
+        let stop = || client.stop_instances().instance_ids(id);
+        self.runtime.block_on(async {
+            match request {
+                PowerRequest::Start => {
+                    let done = client.start_instances().instance_ids(id).send().await;
+                    done.map(drop).map_err(failed("ec2:StartInstances"))
+                }
+                PowerRequest::Stop => stop().send().await.map(drop).map_err(failed("ec2:StopInstances")),
+                PowerRequest::ForceStop => {
+                    stop().force(true).send().await.map(drop).map_err(failed("ec2:StopInstances"))
+                }
+                PowerRequest::Hibernate => {
+                    stop().hibernate(true).send().await.map(drop).map_err(failed("ec2:StopInstances"))
+                }
+                PowerRequest::Reboot => {
+                    let done = client.reboot_instances().instance_ids(id).send().await;
+                    done.map(drop).map_err(failed("ec2:RebootInstances"))
+                }
+                PowerRequest::Terminate => {
+                    let done = client.terminate_instances().instance_ids(id).send().await;
+                    done.map(drop).map_err(failed("ec2:TerminateInstances"))
+                }
+            }
+        })
+    }
+
+    fn write_tags(&self, region: &str, id: &str, tags: &BTreeMap<String, String>) -> Result<(), FleetError> {
+        let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let call = self.ec2(region).create_tags().resources(id).set_tags(Some(tags.collect()));
+        self.runtime.block_on(call.send()).map(drop).map_err(failed("ec2:CreateTags"))
+    }
+
+    fn read_console(&self, region: &str, id: &str) -> Result<Option<String>, FleetError> {
+        let call = self.ec2(region).get_console_output().instance_id(id).latest(true);
+        let answer = self.runtime.block_on(call.send()).map_err(failed("ec2:GetConsoleOutput"))?;
+        let Some(text) = answer.output() else { return Ok(None) };
+        let bytes = STANDARD.decode(text.trim());
+        let bytes = bytes.map_err(|_| FleetError::Failed("the console output is not base64".to_string()))?;
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     fn list_remains(
@@ -364,7 +417,31 @@ fn seen(instance: &Instance, account: &str, region: &str) -> Result<InstanceView
         protected: unseen("not requested"),
         spot,
         metadata,
+        details: details(instance),
     })
+}
+
+fn details(instance: &Instance) -> InstanceDetails {
+    let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(String::from);
+    let ids = instance.security_groups().iter().filter_map(|group| group.group_id());
+    let interfaces = instance.network_interfaces().iter();
+    InstanceDetails {
+        zone: owned(instance.placement().and_then(|placement| placement.availability_zone())),
+        public_address: owned(instance.public_ip_address()),
+        private_address: owned(instance.private_ip_address()),
+        ipv6_address: owned(
+            interfaces.flat_map(|one| one.ipv6_addresses()).find_map(|address| address.ipv6_address()),
+        ),
+        key_name: owned(instance.key_name()),
+        image: owned(instance.image_id()),
+        vpc: owned(instance.vpc_id()),
+        subnet: owned(instance.subnet_id()),
+        groups: ids.map(String::from).collect(),
+        profile: owned(instance.iam_instance_profile().and_then(|profile| profile.arn())),
+        hibernates: instance.hibernation_options().and_then(|options| options.configured()) == Some(true),
+        architecture: instance.architecture().map(|word| word.as_str().to_string()),
+        platform: owned(instance.platform_details()),
+    }
 }
 
 /// Returns for each spot request whether it is persistent.

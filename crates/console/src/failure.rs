@@ -32,6 +32,8 @@ pub enum FailureKind {
     Broken,
     /// 2: the command line is not valid.
     Usage,
+    /// 3: the command line is valid, and nothing matched.
+    NoMatch,
     /// 4: the data exists and cannot be used: a lake of a newer version, a damaged folder, or a
     /// folder that is not a lake.
     Data,
@@ -48,6 +50,7 @@ impl FailureKind {
             FailureKind::Closed => 0,
             FailureKind::Broken => 1,
             FailureKind::Usage => 2,
+            FailureKind::NoMatch => 3,
             FailureKind::Data => 4,
             FailureKind::Refused => 5,
             FailureKind::Interrupted => 130,

@@ -79,6 +79,37 @@ pub struct AttachedDisk {
     pub stays: bool,
 }
 
+/// The placement, the addresses and the build of an instance; none where EC2 reports nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InstanceDetails {
+    /// The name of its availability zone, such as `eu-west-1a`.
+    pub zone: Option<String>,
+    /// The public IPv4 address, which a stop takes away.
+    pub public_address: Option<String>,
+    /// The private IPv4 address.
+    pub private_address: Option<String>,
+    /// The first IPv6 address.
+    pub ipv6_address: Option<String>,
+    /// The name of the key pair that it was launched with.
+    pub key_name: Option<String>,
+    /// The id of its image.
+    pub image: Option<String>,
+    /// The id of its VPC.
+    pub vpc: Option<String>,
+    /// The id of its subnet.
+    pub subnet: Option<String>,
+    /// Ids of its security groups.
+    pub groups: Vec<String>,
+    /// The ARN of its instance profile.
+    pub profile: Option<String>,
+    /// Whether it can be hibernated.
+    pub hibernates: bool,
+    /// The architecture in EC2's spelling, such as `x86_64`.
+    pub architecture: Option<String>,
+    /// The platform in EC2's spelling, such as `Linux/UNIX`.
+    pub platform: Option<String>,
+}
+
 /// An instance as EC2 describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceView {
@@ -110,7 +141,12 @@ pub struct InstanceView {
     pub spot: Option<InstanceSpotRequest>,
     /// Its metadata service.
     pub metadata: Option<MetadataSettings>,
+    /// Its placement, addresses and build.
+    pub details: InstanceDetails,
 }
+
+/// The tag with an instance's name.
+pub const NAME_TAG: &str = "Name";
 
 /// The first start of an instance is at most this long after its creation.
 const FIRST_START: SignedDuration = SignedDuration::from_mins(1);
@@ -119,6 +155,11 @@ impl InstanceView {
     /// Returns the value of a tag.
     pub fn tag(&self, key: &str) -> Option<&str> {
         self.tags.get(key).map(String::as_str)
+    }
+
+    /// Returns its name: the tag `Name`, unless that is empty.
+    pub fn name(&self) -> Option<&str> {
+        self.tag(NAME_TAG).filter(|name| !name.is_empty())
     }
 
     /// Whether spawn launched it.
@@ -138,6 +179,23 @@ impl InstanceView {
     pub fn owner(&self) -> Option<&str> {
         self.tag(lifecycle::tag::OWNER).or_else(|| self.tag(lifecycle::tag::PREDECESSOR_OWNER))
     }
+}
+
+/// A change of an instance's power, as requested from EC2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PowerRequest {
+    /// Start a stopped or hibernated instance.
+    Start,
+    /// Stop it; its disks remain.
+    Stop,
+    /// Stop it without waiting for its operating system.
+    ForceStop,
+    /// Write its memory to its disk and stop it.
+    Hibernate,
+    /// Restart its operating system.
+    Reboot,
+    /// Terminate it.
+    Terminate,
 }
 
 /// How an instance is ended from outside.

@@ -6,7 +6,7 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::bound::{DEFAULT_CAP, LaunchIndex, LifeBound, bound, copy_end, paused_budget};
-use fleet::instance::{InstanceState, InstanceView, ReapAction};
+use fleet::instance::{InstanceDetails, InstanceState, InstanceView, ReapAction};
 use fleet::reap::{KeepReason, ReapPlan, ReapScope, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
@@ -55,6 +55,7 @@ fn launched(id: &str, budget: i64) -> InstanceView {
         protected: Known::Is(false),
         spot: None,
         metadata: None,
+        details: InstanceDetails::default(),
     }
 }
 

@@ -7,7 +7,7 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::bound::{LifeBound, bound};
-use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
+use fleet::instance::{InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
 use fleet::reap::{KeepReason, ReapPlan, ReapScope, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
@@ -175,6 +175,7 @@ impl InstanceTruth {
             spot: persistent
                 .map(|persistent| InstanceSpotRequest { request: format!("sir-{index}"), persistent }),
             metadata: None,
+            details: InstanceDetails::default(),
         }
     }
 

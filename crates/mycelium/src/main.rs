@@ -5,6 +5,7 @@
 mod complete;
 mod exec;
 mod facts;
+mod processes;
 #[cfg(test)]
 mod reference_tests;
 
@@ -116,6 +117,7 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
+            processes: &processes::ChildProcesses,
         };
         spawn::run(&args, &ports, &mut printer(&settings, screen), clock())
     });

@@ -8,14 +8,17 @@
 mod args;
 mod commands;
 mod journal;
+mod names;
 mod owner;
 mod ports;
+mod process;
 mod regions;
 #[cfg(test)]
 mod tests;
 
 pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
+pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
 use commands::{launch, list, policy, reap};
 use console::{Exit, Failure, Printer};

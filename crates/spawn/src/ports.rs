@@ -6,6 +6,8 @@ use console::{Failure, Settings};
 use domain::Timestamp;
 use fleet::ports::{Account, FleetError, Instances};
 
+use crate::process::ProcessRunner;
+
 /// Ports of spawn to the outside.
 pub struct Ports<'a> {
     /// The caller's account.
@@ -22,6 +24,8 @@ pub struct Ports<'a> {
     pub wait: &'a dyn Fn(Duration),
     /// Returns a new unique id: letters and digits, at most 40.
     pub new_id: &'a dyn Fn() -> String,
+    /// Starts programs of this machine, such as ssh.
+    pub processes: &'a dyn ProcessRunner,
 }
 
 impl Ports<'_> {
@@ -36,6 +40,6 @@ pub(crate) fn cloud_failure(error: FleetError) -> Failure {
     match error {
         FleetError::Credentials(why) => Failure::broken(why)
             .hint("log in (aws sso login, aws configure), or name a profile with AWS_PROFILE"),
-        FleetError::Failed(why) => Failure::broken(why),
+        FleetError::Refused { why, .. } | FleetError::Failed(why) => Failure::broken(why),
     }
 }

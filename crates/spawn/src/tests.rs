@@ -7,19 +7,20 @@ mod launching;
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
+use std::time::Duration;
 
 use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
-use crate::{Ports, SpawnArgs, run};
+use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, run};
 
 const ME: &str = "arn:aws:iam::111122223333:user/alice";
 
@@ -71,6 +72,20 @@ fn instance(id: &str, hours: i64) -> InstanceView {
         protected: Known::Is(false),
         spot: None,
         metadata: None,
+        details: InstanceDetails::default(),
+    }
+}
+
+/// A machine without any program.
+struct NoPrograms;
+
+impl ProcessRunner for NoPrograms {
+    fn capture(&self, _: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn hand_over(&self, _: &ProcessCommand) -> std::io::Result<i32> {
+        Err(std::io::ErrorKind::NotFound.into())
     }
 }
 
@@ -150,6 +165,7 @@ impl SpawnHome {
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
+            processes: &NoPrograms,
             encode: &FailingEncode("not in a test"),
         };
         let ended = run(&args, &ports, &mut printer, cloud.fleet.now());

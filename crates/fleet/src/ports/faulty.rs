@@ -4,12 +4,12 @@ use super::FleetError;
 use super::account::{Account, CallerAccount};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use super::memory::MemoryFleet;
-use crate::instance::ReapAction;
+use crate::instance::{PowerRequest, ReapAction};
 use crate::launch::{LaunchReply, LaunchRequest};
 use crate::remains::RemainingResource;
 use jiff::SignedDuration;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The fault in one launch request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,21 @@ impl Instances for FaultyInstances<'_> {
             return Err(FleetError::Failed("AWS does not do it".to_string()));
         }
         self.fleet.end_instance(region, id, how)
+    }
+
+    fn change_power(&self, region: &str, id: &str, request: PowerRequest) -> Result<(), FleetError> {
+        if self.stubborn.iter().any(|stubborn| stubborn == id) {
+            return Err(FleetError::Failed("AWS does not do it".to_string()));
+        }
+        self.fleet.change_power(region, id, request)
+    }
+
+    fn write_tags(&self, region: &str, id: &str, tags: &BTreeMap<String, String>) -> Result<(), FleetError> {
+        self.fleet.write_tags(region, id, tags)
+    }
+
+    fn read_console(&self, region: &str, id: &str) -> Result<Option<String>, FleetError> {
+        self.fleet.read_console(region, id)
     }
 
     fn list_remains(

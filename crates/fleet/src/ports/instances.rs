@@ -1,10 +1,11 @@
 //! The port to EC2's instances: reads, launches and ends them.
 
 use super::FleetError;
-use crate::instance::{InstanceView, ReapAction};
+use crate::instance::{InstanceView, PowerRequest, ReapAction};
 use crate::launch::{LaunchReply, LaunchRequest};
 use crate::remains::RemainingResource;
 use domain::Timestamp;
+use std::collections::BTreeMap;
 
 /// The instances to query.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,25 @@ pub trait Instances {
     /// # Errors
     /// AWS refused the request or did not answer.
     fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError>;
+
+    /// Requests a change of one instance's power. A success means only that AWS accepted it.
+    ///
+    /// # Errors
+    /// AWS refused the request or did not answer.
+    fn change_power(&self, region: &str, id: &str, request: PowerRequest) -> Result<(), FleetError>;
+
+    /// Writes these tags of one instance and leaves its other tags. A success means only that AWS
+    /// accepted them.
+    ///
+    /// # Errors
+    /// AWS refused the request or did not answer.
+    fn write_tags(&self, region: &str, id: &str, tags: &BTreeMap<String, String>) -> Result<(), FleetError>;
+
+    /// Returns the newest console output of one instance; none before its first output.
+    ///
+    /// # Errors
+    /// AWS refused the request or did not answer.
+    fn read_console(&self, region: &str, id: &str) -> Result<Option<String>, FleetError>;
 
     /// Returns the resources that stay when the instance has ended: these disks, its Elastic IP
     /// addresses, and the images made of it. Query them before the end, which detaches them.

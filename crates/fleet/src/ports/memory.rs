@@ -4,7 +4,9 @@
 use super::FleetError;
 use super::account::{Account, CallerAccount};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
-use crate::instance::{InstanceState, InstanceView, MetadataSettings, ReapAction};
+use crate::instance::{
+    InstanceDetails, InstanceState, InstanceView, MetadataSettings, PowerRequest, ReapAction,
+};
 use crate::launch::{LaunchReply, LaunchRequest};
 use crate::remains::RemainingResource;
 use domain::{Known, Timestamp};
@@ -33,6 +35,8 @@ pub struct MemoryFleet {
     fate: RefCell<Option<PendingFate>>,
     /// The resources that stay after an end, by instance.
     remains: RefCell<BTreeMap<String, Vec<RemainingResource>>>,
+    /// Console outputs by instance.
+    consoles: RefCell<BTreeMap<String, String>>,
 }
 
 struct MemoryInstance {
@@ -65,6 +69,7 @@ impl MemoryFleet {
             cancelled: RefCell::default(),
             fate: RefCell::default(),
             remains: RefCell::default(),
+            consoles: RefCell::default(),
         }
     }
 
@@ -109,6 +114,11 @@ impl MemoryFleet {
     /// Sets the resources that stay when an instance has ended.
     pub fn set_remains(&self, id: &str, remains: Vec<RemainingResource>) {
         self.remains.borrow_mut().insert(id.to_string(), remains);
+    }
+
+    /// Sets the console output of an instance.
+    pub fn set_console(&self, id: &str, text: &str) {
+        self.consoles.borrow_mut().insert(id.to_string(), text.to_string());
     }
 
     /// Changes an instance, as another client may.
@@ -176,6 +186,7 @@ impl MemoryFleet {
             protected: Known::Is(false),
             spot: None,
             metadata: Some(MetadataSettings { session_required: true, hops: 1, tags: true }),
+            details: InstanceDetails::default(),
         };
         let visible = domain::later(now, UNSEEN);
         held.push(MemoryInstance { seen, visible, gone: None, settles });
@@ -231,6 +242,43 @@ impl Instances for MemoryFleet {
             self.replace(id);
         }
         Ok(())
+    }
+
+    fn change_power(&self, region: &str, id: &str, request: PowerRequest) -> Result<(), FleetError> {
+        let refused = |why: &str| {
+            let code = "IncorrectInstanceState".to_string();
+            Err(FleetError::Refused { code, why: why.to_string() })
+        };
+        let all = self.all();
+        let Some(seen) = all.iter().find(|seen| seen.id == id) else {
+            return refused("there is no such instance");
+        };
+        let next = match (request, seen.state) {
+            (PowerRequest::Terminate, _) => return self.end_instance(region, id, ReapAction::Terminate),
+            (PowerRequest::Start, InstanceState::Stopped) => InstanceState::Pending,
+            (PowerRequest::Hibernate, InstanceState::Running) if !seen.details.hibernates => {
+                let code = "UnsupportedHibernationConfiguration".to_string();
+                return Err(FleetError::Refused { code, why: "it was launched without hibernation".into() });
+            }
+            (PowerRequest::Stop | PowerRequest::ForceStop | PowerRequest::Hibernate, state)
+                if state.runs() || state == InstanceState::Stopping =>
+            {
+                InstanceState::Stopping
+            }
+            (PowerRequest::Reboot, InstanceState::Running) => InstanceState::Running,
+            (_, state) => return refused(&format!("it is {}", state.word())),
+        };
+        self.change(id, |seen| seen.state = next);
+        Ok(())
+    }
+
+    fn write_tags(&self, _: &str, id: &str, tags: &BTreeMap<String, String>) -> Result<(), FleetError> {
+        self.change(id, |seen| seen.tags.extend(tags.clone()));
+        Ok(())
+    }
+
+    fn read_console(&self, _: &str, id: &str) -> Result<Option<String>, FleetError> {
+        Ok(self.consoles.borrow().get(id).cloned())
     }
 
     fn list_remains(&self, _: &str, id: &str, _: &[String]) -> Result<Vec<RemainingResource>, FleetError> {

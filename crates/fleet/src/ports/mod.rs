@@ -16,6 +16,14 @@ pub enum FleetError {
     /// The credentials are missing or do not work.
     #[error("{0}")]
     Credentials(String),
+    /// AWS refused the request.
+    #[error("{why}")]
+    Refused {
+        /// AWS's error code, such as `IncorrectInstanceState`.
+        code: String,
+        /// The action, the code and AWS's sentence.
+        why: String,
+    },
     /// Any other failure.
     #[error("{0}")]
     Failed(String),
