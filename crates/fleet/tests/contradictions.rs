@@ -132,6 +132,21 @@ fn a_start_without_spawnd_gets_the_whole_budget_at_most() {
 }
 
 #[test]
+fn an_instance_of_the_latest_possible_second_is_no_copy() {
+    let is_copy = |budget: i64, created: i64| {
+        let seen = [changed(launched("i-1", budget), |it| it.created = Known::Is(at(created)))];
+        LaunchIndex::new(&seen).copy_reason(&seen[0]).is_some()
+    };
+    // A request may be sent for an hour, and its instance appears within 15 minutes.
+    let latest = HOUR + 15 * 60;
+    assert!(!is_copy(8 * HOUR, latest));
+    assert!(is_copy(8 * HOUR, latest + 1));
+    // A budget that ended when the instance was created.
+    assert!(!is_copy(60, 60));
+    assert!(is_copy(60, 61));
+}
+
+#[test]
 fn a_copy_is_recognized_and_stays_until_its_own_cap() {
     let launch = at(3 * HOUR);
     let check = |change: fn(&mut InstanceView), why: &str, end: i64| {
