@@ -13,7 +13,7 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
