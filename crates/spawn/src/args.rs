@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::config::ConfigArgs;
+use crate::commands::deliver::DeliverArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -33,6 +34,7 @@ pub struct SpawnArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Launch(LaunchArgs),
+    Deliver(DeliverArgs),
     List(ListArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),

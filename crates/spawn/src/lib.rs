@@ -7,6 +7,7 @@
 
 mod args;
 mod commands;
+mod delivery;
 pub mod fuzz_entry;
 mod journal;
 mod names;
@@ -15,6 +16,7 @@ mod ports;
 mod process;
 mod regions;
 mod settings;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +25,7 @@ pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 pub use settings::SpawnSources;
 
-use commands::{config, launch, list, policy, reap};
+use commands::{config, deliver, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -40,6 +42,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
+        Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
