@@ -201,6 +201,7 @@ fn a_wrong_value_is_an_error_even_where_another_source_wins() {
     let flag = SettingsLayer::default().text_flag("disk", "--disk", Some("big"));
     let flag = resolve(&sources("", "", ""), None, flag).unwrap_err();
     assert!(flag.message.starts_with("--disk: \"big\" is not a disk size"), "{flag}");
+    assert_eq!((env.hint.as_deref(), flag.hint.as_deref()), (Some("SPAWN_TTL=8h"), Some("--disk 50")));
 }
 
 #[test]
