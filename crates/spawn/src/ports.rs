@@ -50,7 +50,7 @@ impl Ports<'_> {
 pub(crate) fn cloud_failure(error: FleetError) -> Failure {
     match error {
         FleetError::Credentials(why) => Failure::broken(why)
-            .hint("log in (aws sso login, aws configure), or name a profile with AWS_PROFILE"),
+            .hint("log in (aws sso login, aws configure), or name a profile with --account"),
         FleetError::Refused { why, .. } | FleetError::Failed(why) => Failure::broken(why),
     }
 }
