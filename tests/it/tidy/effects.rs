@@ -34,6 +34,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "spawn/src/journal.rs",
             "spawn/src/commands/reap.rs",
             "spawn/src/settings/trust.rs",
+            "spawn/src/provision/local_user.rs",
             "spawnd",
             "truffle/src/commands/export.rs",
             "truffle/src/commands/query.rs",
