@@ -1,5 +1,5 @@
-//! AWS through its SDK and its public files. Implements the ports `Source`, `Account` and
-//! `Instances`.
+//! AWS through its SDK and its public files. Implements the ports `Source`, `Account`,
+//! `Instances` and `Images`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
 //! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
@@ -15,10 +15,13 @@ mod clients;
 mod cloud;
 mod datasets;
 mod document;
+mod fleet_error;
 mod gap;
 mod groups;
 mod heartbeat;
+mod images;
 mod keys;
+mod launch_call;
 mod objects;
 mod provisioning;
 mod public_files;

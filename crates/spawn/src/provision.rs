@@ -13,9 +13,9 @@ use domain::Timestamp;
 use fleet::instance::InstanceView;
 use fleet::ports::{CallerAccount, FleetError, GroupSelector, GroupView, ProvisionQuery};
 use fleet::provision::{
-    self, GroupPlan, GroupRequest, KeyPlan, KeyRequest, OPEN_GROUP, POLICY_NAME, ProvisionError, ProvisionPlan,
-    ProvisionRequest, Provisioned, ROLE, RolePlan, RoleRequest, RoleStep, RulePlan, RuleRequest, SSH_GROUP,
-    plan_rules, role_documents, rule_description,
+    self, GroupPlan, GroupRequest, KeyPlan, KeyRequest, OPEN_GROUP, POLICY_NAME, ProvisionError,
+    ProvisionPlan, ProvisionRequest, Provisioned, ROLE, RolePlan, RoleRequest, RoleStep, RulePlan,
+    RuleRequest, SSH_GROUP, plan_rules, role_documents, rule_description,
 };
 use lifecycle::tag;
 
@@ -36,7 +36,7 @@ pub(crate) struct ProvisionFlags<'a> {
     pub(crate) region: &'a str,
     /// The id of a subnet; none for the default VPC.
     pub(crate) subnet: Option<&'a str>,
-    /// The name of a key pair; none for a key of the user.
+    /// The name of a key pair, or `none`; none for a key of the user.
     pub(crate) key: Option<&'a str>,
     /// Names or ids of security groups; empty for spawn's own group.
     pub(crate) groups: &'a [String],
@@ -64,6 +64,7 @@ pub(crate) fn plan_provision(
         account: caller.account.clone(),
         subnet: flags.subnet.map(String::from),
         key: match flags.key {
+            Some("none") => KeyRequest::Nothing,
             Some(name) => KeyRequest::Named(name.to_string()),
             None => local_user::find_key(ports)?,
         },

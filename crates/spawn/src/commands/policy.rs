@@ -42,14 +42,23 @@ const PREPARING: [&str; 6] = [
     "ssm:GetParameters",
 ];
 /// The other resource types that a launch needs.
-const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
+const FROM: [&str; 7] = [
+    "image",
+    "key-pair",
+    "network-interface",
+    "security-group",
+    "spot-instances-request",
+    "subnet",
+    "volume",
+];
 /// The calls that create resources with tags.
 const TAGGED_CALLS: [&str; 4] =
     ["RunInstances", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
-    let text = serde_json::to_string_pretty(&policy(!args.reap, args.create_role)).expect("a policy is plain JSON");
+    let text =
+        serde_json::to_string_pretty(&policy(!args.reap, args.create_role)).expect("a policy is plain JSON");
     printer.text(&format!("{text}\n"))?;
     Ok(Exit::Done)
 }
