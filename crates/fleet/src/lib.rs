@@ -5,6 +5,7 @@
 //! * [`bound`] reads the bound of a life from the tags, and recognizes tags of another instance.
 //! * [`owner`] is the name of an owner that stays the same between sessions.
 //! * [`remains`] prices the resources that stay after an end.
+//! * [`user_data`] joins spawn's part of the user data and the user's own.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
 //!   decorator.
 //! * [`instance`] describes an instance as those ports report it.
@@ -18,3 +19,4 @@ pub mod owner;
 pub mod ports;
 pub mod reap;
 pub mod remains;
+pub mod user_data;

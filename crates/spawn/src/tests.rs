@@ -13,7 +13,7 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
@@ -166,6 +166,8 @@ impl SpawnHome {
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
             processes: &NoPrograms,
+            home: self.0.path().into(),
+            executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),
         };
         let ended = run(&args, &ports, &mut printer, cloud.fleet.now());
