@@ -12,6 +12,7 @@ mod daemon;
 mod damage;
 mod disks;
 mod export;
+
 mod foreign_files;
 mod history;
 mod import;
@@ -27,5 +28,6 @@ mod sandbox;
 mod search;
 mod snapshot;
 mod spawn;
+mod ssh_network;
 mod storage;
 mod tidy;
