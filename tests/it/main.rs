@@ -12,7 +12,7 @@ mod daemon;
 mod damage;
 mod disks;
 mod export;
-
+mod first_boot;
 mod foreign_files;
 mod history;
 mod import;
@@ -28,6 +28,7 @@ mod sandbox;
 mod search;
 mod snapshot;
 mod spawn;
+mod spawn_faults;
 mod ssh_network;
 mod storage;
 mod tidy;
