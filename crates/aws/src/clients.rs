@@ -240,6 +240,14 @@ pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &ServerDate) -> 
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
+/// Systems Manager in a region.
+pub(crate) fn ssm(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_ssm::Client {
+    let builder = aws_sdk_ssm::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_ssm::Client::from_conf(builder.build())
+}
+
 /// Service Quotas in a region.
 pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_servicequotas::Client {
     let builder = aws_sdk_servicequotas::config::Builder::from(config)

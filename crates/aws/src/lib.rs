@@ -1,5 +1,5 @@
-//! AWS through its SDK and its public files. Implements the ports `Source`, `Account` and
-//! `Instances`.
+//! AWS through its SDK and its public files. Implements the ports `Source`, `Account`,
+//! `Instances` and `Images`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
 //! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
@@ -16,6 +16,8 @@ mod datasets;
 mod document;
 mod gap;
 mod heartbeat;
+mod images;
+mod launch_call;
 mod objects;
 mod public_files;
 mod public_mirror;

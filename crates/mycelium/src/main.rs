@@ -8,6 +8,7 @@ mod facts;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
+mod time_zone;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -112,11 +113,16 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
+            images: &cloud,
+            warehouse: &|| app::open_warehouse(&settings),
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
+            prompt: &console::prompt,
+            input: &|mib| domain::read_text(std::io::stdin().lock(), mib),
+            time_zone: &time_zone::local_time_zone,
             processes: &processes::ChildProcesses,
         };
         spawn::run(&args, &ports, &mut printer(&settings, screen), clock())

@@ -2,15 +2,17 @@
 //!
 //! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls the
 //! ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
-//! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
+//! reads prices from the local warehouse, and knows nothing about the programs on an instance. spawn does not install spawnd, so
 //! only the dead-man timer bounds an instance from inside.
 
 mod args;
 mod commands;
 mod journal;
+mod launcher;
 mod names;
 mod owner;
 mod ports;
+mod prices;
 mod process;
 mod regions;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
@@ -161,10 +161,15 @@ impl SpawnHome {
         let ports = Ports {
             account,
             instances: cloud,
+            images: cloud.fleet,
+            warehouse: &|| Ok(Box::new(launching::priced_warehouse())),
             settings: &settings,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
+            prompt: &|_| None,
+            input: &|_| Ok(launching::TRUFFLE_ROWS.to_string()),
+            time_zone: &|| jiff::tz::TimeZone::UTC,
             processes: &NoPrograms,
             encode: &FailingEncode("not in a test"),
         };

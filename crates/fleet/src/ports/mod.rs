@@ -2,11 +2,13 @@
 
 mod account;
 mod faulty;
+mod images;
 mod instances;
 mod memory;
 
 pub use account::{Account, CallerAccount};
 pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
+pub use images::Images;
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use memory::MemoryFleet;
 
