@@ -7,6 +7,7 @@
 //! * [`owner`] is the name of an owner that stays the same between sessions.
 //! * [`refusal`] classifies AWS's error codes, and gives each its hint.
 //! * [`remains`] prices the resources that stay after an end.
+//! * [`user_data`] joins spawn's part of the user data and the user's own.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
 //!   decorator.
 //! * [`image`] describes images and types as far as a launch depends on them.
@@ -27,3 +28,4 @@ pub mod ports;
 pub mod reap;
 pub mod refusal;
 pub mod remains;
+pub mod user_data;

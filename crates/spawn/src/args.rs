@@ -6,6 +6,7 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::deliver::DeliverArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -29,6 +30,7 @@ pub struct SpawnArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Launch(LaunchArgs),
+    Deliver(DeliverArgs),
     List(ListArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),

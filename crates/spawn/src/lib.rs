@@ -7,6 +7,7 @@
 
 mod args;
 mod commands;
+mod delivery;
 mod journal;
 mod launcher;
 mod names;
@@ -15,6 +16,7 @@ mod ports;
 mod prices;
 mod process;
 mod regions;
+mod ssh;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +24,7 @@ pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
-use commands::{launch, list, policy, reap};
+use commands::{deliver, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -39,6 +41,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
+        Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),

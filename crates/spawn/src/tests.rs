@@ -171,6 +171,8 @@ impl SpawnHome {
             input: &|_| Ok(launching::TRUFFLE_ROWS.to_string()),
             time_zone: &|| jiff::tz::TimeZone::UTC,
             processes: &NoPrograms,
+            home: self.0.path().into(),
+            executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),
         };
         let ended = run(&args, &ports, &mut printer, cloud.fleet.now());

@@ -32,6 +32,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "lake_writer",
             "mycelium/src/time_zone.rs",
             "sandbox",
+            "spawn/src/delivery/daemon_file.rs",
             "spawn/src/journal.rs",
             "spawn/src/commands/reap.rs",
             "spawn/src/launcher/plan_file.rs",
