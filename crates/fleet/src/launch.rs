@@ -20,7 +20,7 @@ use crate::instance::{InstanceState, InstanceView};
 use domain::Timestamp;
 use jiff::SignedDuration;
 
-pub use crate::launch_record::{LaunchConclusion, LaunchPhase, LaunchRecord};
+pub use crate::launch_record::{LaunchAccess, LaunchConclusion, LaunchPhase, LaunchRecord};
 pub use crate::launch_request::{LaunchRequest, RootVolume, SpotMarket};
 
 /// How long after its planning a request may be sent; later its tags would name a bound that is

@@ -26,8 +26,24 @@ pub struct LaunchRecord {
     pub request: LaunchRequest,
     /// Whether its key, group or role was created for it, so that EC2 may not know them yet.
     pub fresh: bool,
+    /// How spawnd gets onto the instance, and how ssh reaches it.
+    pub access: LaunchAccess,
     /// The progress of the launch.
     pub phase: LaunchPhase,
+}
+
+/// How spawnd gets onto an instance, and how ssh reaches it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchAccess {
+    /// The way of spawnd: `push`, `none` or an address. Records of version 1 have `none`.
+    pub deliver: String,
+    /// The login user; none for that of the image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The bastion host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jump: Option<String>,
 }
 
 /// The progress of a launch.
@@ -62,7 +78,15 @@ pub enum LaunchConclusion {
 impl LaunchRecord {
     /// Creates the record of a planned launch.
     pub fn new(id: String, account: String, request: LaunchRequest, now: Timestamp) -> LaunchRecord {
-        LaunchRecord { id, account, planned: now, request, fresh: false, phase: LaunchPhase::Planned }
+        LaunchRecord {
+            id,
+            account,
+            planned: now,
+            request,
+            fresh: false,
+            access: no_delivery(),
+            phase: LaunchPhase::Planned,
+        }
     }
 
     /// Returns the client token: AWS answers a second request with it as it did the first.
@@ -95,7 +119,13 @@ struct StoredLaunch {
     request: StoredRequest,
     #[serde(default)]
     fresh: bool,
+    #[serde(default = "no_delivery")]
+    access: LaunchAccess,
     phase: LaunchPhase,
+}
+
+fn no_delivery() -> LaunchAccess {
+    LaunchAccess { deliver: "none".to_string(), ..LaunchAccess::default() }
 }
 
 fn first_version() -> u32 {
@@ -180,6 +210,7 @@ impl From<LaunchRecord> for StoredLaunch {
                 user_data: STANDARD.encode(request.user_data),
             },
             fresh: record.fresh,
+            access: record.access,
             phase: record.phase,
         }
     }
@@ -225,6 +256,7 @@ impl TryFrom<StoredLaunch> for LaunchRecord {
                 user_data,
             },
             fresh: stored.fresh,
+            access: stored.access,
             phase: stored.phase,
         })
     }

@@ -11,9 +11,10 @@ use crate::launcher::order::LaunchOrder;
 use crate::launcher::plan_file::{self, LaunchPlanFile};
 use crate::launcher::prepared::PreparedLaunch;
 use crate::launcher::report::launch_report;
-use crate::launcher::settle::{resume, settle};
+use crate::launcher::settle::{drive_to_outcome, report_outcome, resume};
 use crate::launcher::wizard::ask_for_launch;
 use crate::ports::{cloud_failure, cloud_failure_in};
+use crate::provision::ensure;
 use crate::regions;
 
 /// Launch one instance with a limited life.
@@ -21,13 +22,14 @@ use crate::regions;
 /// The launch is written to a journal before any request is sent. So a lost answer or a killed
 /// program never launches a second instance: --resume continues the first launch. The first boot
 /// starts a systemd timer that powers the instance off 15 minutes after its deadline: the grace
-/// period of 5 minutes and 10 more. Nothing else bounds the instance from inside, because spawnd is
-/// not installed. Outside, spawn reap ends an instance that the timer missed. A launch is reported
-/// only after EC2 showed the instance running.
+/// period of 5 minutes and 10 more. Then spawnd is sent through ssh: it warns, and ends an idle
+/// instance. If that fails, the instance stays, and the timer still bounds it: spawn deliver tries
+/// again. Outside, spawn reap ends an instance that the timer missed.
 ///
-/// The instance gets a public address and the security group of the default VPC, without added
-/// rules. Its root volume is encrypted. Its metadata service accepts only sessions (version 2), one
-/// hop away. The image needs Linux, cloud-init and systemd.
+/// The instance gets a key pair, a security group that lets this machine's address connect to port
+/// 22, and a role for spawnd alone. What is missing is created. Its root volume is encrypted. Its
+/// metadata service accepts only sessions (version 2), one hop away. The image needs Linux,
+/// cloud-init and systemd.
 ///
 /// Every flag with a key in .spawn.yaml takes its value from there if it is not given: spawn config
 /// show prints the values. The prices are those of the local warehouse, without disks and traffic.
@@ -92,6 +94,30 @@ pub struct LaunchArgs {
     /// The name of a key pair in the region
     #[arg(long, value_name = "NAME", help_heading = "Place and access")]
     pub key: Option<String>,
+    /// A security group by name or id; may be repeated [default: spawn-ssh, for this machine's
+    /// address]
+    #[arg(long, value_name = "GROUP", value_delimiter = ',', help_heading = "Place and access")]
+    pub group: Vec<String>,
+    /// Let every address connect to port 22, or the range of ssh.from
+    #[arg(long, conflicts_with = "group", help_heading = "Place and access")]
+    pub open: bool,
+    /// The role of the instance, or none [default: spawn-instance]
+    #[arg(long, value_name = "NAME", help_heading = "Place and access")]
+    pub role: Option<String>,
+    /// The login user [default: that of the image]
+    #[arg(long, value_name = "USER", help_heading = "Place and access")]
+    pub user: Option<String>,
+
+    /// How spawnd gets onto the instance: push (through ssh), https://…/{arch}, or none
+    /// [default: push]
+    #[arg(long, value_name = "WAY", help_heading = "Contents")]
+    pub deliver: Option<String>,
+    /// A file for cloud-init, in any form that it accepts
+    #[arg(long, value_name = "FILE", help_heading = "Contents")]
+    pub user_data: Option<String>,
+    /// An environment variable, written to /etc/spawn/env through ssh; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Contents")]
+    pub env: Vec<String>,
 
     /// A tag of everything that is launched; may be repeated
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Tags")]
@@ -164,6 +190,9 @@ pub(crate) fn run_launch(
         show(&prepared, ports, printer)?;
         let checked = ports.instances.check_launch(&prepared.record.request);
         checked.map_err(|error| cloud_failure_in(error, &prepared.context()))?;
+        if prepared.record.fresh {
+            printer.note("EC2 checked the request without the resources that do not exist yet");
+        }
         printer.note("nothing was launched; EC2 would accept the request, as far as it has capacity");
         return Ok(Exit::Done);
     }
@@ -178,7 +207,7 @@ pub(crate) fn run_launch(
 }
 
 fn show(prepared: &PreparedLaunch, ports: &Ports<'_>, printer: &mut Printer) -> Result<(), Failure> {
-    let report = launch_report(&prepared.record, None, prepared.price.as_ref().ok());
+    let report = launch_report(&prepared.record, None, prepared.price.as_ref().ok(), None);
     printer.report(&report, ports.encode)?;
     prepared.print_notes(printer);
     Ok(())
@@ -196,7 +225,7 @@ fn refuse_differences(plan: &LaunchPlanFile, prepared: &PreparedLaunch) -> Resul
 
 /// Records the launch and carries it out, unless an earlier one is not settled.
 fn launch(
-    prepared: PreparedLaunch,
+    mut prepared: PreparedLaunch,
     caller: &CallerAccount,
     anew: bool,
     ports: &Ports<'_>,
@@ -212,10 +241,15 @@ fn launch(
                 .hint("spawn launch --resume continues it; --anew launches another one"));
         }
     }
+    let mut notes = Vec::new();
+    let found = ensure(&prepared.provisions, caller.now, ports, &mut notes)?;
+    notes.iter().for_each(|note| printer.note(note));
+    prepared.use_provisions(found);
     let record = prepared.record;
     let lock = journal
         .lock(&record.id)?
         .ok_or_else(|| Failure::broken(format!("launch {} is under way in another program", record.id)))?;
     journal.save(&record)?;
-    settle(record, lock, caller, &journal, ports, printer)
+    let (launch, outcome) = drive_to_outcome(record, lock, caller, &journal, ports, printer)?;
+    report_outcome(&launch, outcome, &prepared.order.env, ports, printer)
 }

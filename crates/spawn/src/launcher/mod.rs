@@ -4,10 +4,12 @@
 //! [`prepared::PreparedLaunch`], which is shown, compared with a plan file, or carried out by
 //! [`settle`]. The decisions are those of `fleet::launch_plan` and `fleet::launch`.
 
+mod environment;
 pub(crate) mod input;
 pub(crate) mod order;
 pub(crate) mod plan_file;
 pub(crate) mod prepared;
 pub(crate) mod report;
 pub(crate) mod settle;
+mod user_data;
 pub(crate) mod wizard;

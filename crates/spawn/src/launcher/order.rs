@@ -1,11 +1,12 @@
 //! The choices of a launch, merged from flags and settings.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use console::{Failure, Printer, Setting, SettingOrigin};
 use domain::Timestamp;
 use fleet::image::{ImageAlias, ImageChoice};
-use fleet::launch::SpotMarket;
+use fleet::launch::{LaunchAccess, SpotMarket};
 use fleet::launch_plan::{LaunchBound, LaunchChoices, LaunchPlanError};
 use lifecycle::EndAction;
 use lifecycle::clock_time::parse_clock;
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Ports;
 use crate::commands::launch::LaunchArgs;
+use crate::delivery::DeliveryMethod;
+use crate::provision::ProvisionFlags;
 use crate::settings::{SettingsLayer, SpawnSettings};
 
 /// Everything that a user chose for a launch. It is the main part of a plan file.
@@ -25,8 +28,22 @@ pub(crate) struct LaunchOrder {
     pub(crate) image: String,
     /// The highest price per hour.
     pub(crate) max_price: Option<String>,
-    /// The name of a key pair.
+    /// The name of a key pair; none for a key of the user.
     pub(crate) key: Option<String>,
+    /// Names or ids of security groups; empty for spawn's own group.
+    pub(crate) groups: Vec<String>,
+    /// The addresses that may connect to port 22: `auto`, `none`, or an address range.
+    pub(crate) ssh_from: String,
+    /// Whether more than one address may connect.
+    pub(crate) open: bool,
+    /// The name of a role, or `none`; none for spawn's own.
+    pub(crate) role: Option<String>,
+    /// How spawnd gets onto the instance, and how ssh reaches it.
+    pub(crate) access: LaunchAccess,
+    /// A file for cloud-init.
+    pub(crate) user_data: Option<PathBuf>,
+    /// Environment variables.
+    pub(crate) env: BTreeMap<String, String>,
 }
 
 /// The most characters of a tag's value, by AWS's tag restrictions.
@@ -54,9 +71,15 @@ pub(crate) fn resolve_settings(args: &LaunchArgs, ports: &Ports<'_>) -> Result<S
         .switch_flag("stoppable", "--stoppable", args.stoppable)
         .text_flag("max_price", "--max-price", args.max_price.as_deref())
         .text_flag("key", "--key", args.key.as_deref())
+        .list_flag("groups", "--group", &args.group)
+        .text_flag("role", "--role", args.role.as_deref())
+        .text_flag("ssh.user", "--user", args.user.as_deref())
+        .text_flag("deliver", "--deliver", args.deliver.as_deref())
+        .text_flag("user_data", "--user-data", args.user_data.as_deref())
         .text_flag("project", "--project", args.project.as_deref())
         .text_flag("team", "--team", args.team.as_deref())
-        .pairs_flag("tags", "--tag", &args.tag)?;
+        .pairs_flag("tags", "--tag", &args.tag)?
+        .pairs_flag("env", "--env", &args.env)?;
     SpawnSettings::resolve(ports.spawn_settings, args.profile.as_deref(), flags, ports.settings)
 }
 
@@ -107,7 +130,33 @@ impl LaunchOrder {
             image: image.clone(),
             max_price: value(&settings.max_price),
             key: value(&settings.key),
+            groups: value(&settings.groups).unwrap_or_default(),
+            ssh_from: settings.ssh.from.value.clone(),
+            open: args.open,
+            role: (settings.role.origin != SettingOrigin::Default).then(|| settings.role.value.clone()),
+            access: LaunchAccess {
+                deliver: settings.deliver.value.clone(),
+                user: value(&settings.ssh.user),
+                jump: value(&settings.ssh.jump),
+            },
+            user_data: value(&settings.user_data),
+            env: variables(&settings)?,
         })
+    }
+}
+
+impl LaunchOrder {
+    /// Returns the choices of the key pair, the security groups and the role.
+    pub(crate) fn provision_flags(&self) -> ProvisionFlags<'_> {
+        ProvisionFlags {
+            region: &self.choices.region,
+            subnet: self.choices.subnet.as_deref(),
+            key: self.key.as_deref(),
+            groups: &self.groups,
+            role: self.role.as_deref(),
+            ssh_from: &self.ssh_from,
+            open: self.open,
+        }
     }
 }
 
@@ -198,6 +247,18 @@ fn tags(settings: &SpawnSettings) -> BTreeMap<String, String> {
         }
     }
     tags
+}
+
+/// Returns the environment variables. They travel through ssh, so they need the delivery `push`.
+fn variables(settings: &SpawnSettings) -> Result<BTreeMap<String, String>, Failure> {
+    let variables = settings.env.iter().map(|(name, setting)| (name.clone(), setting.value.clone()));
+    let variables: BTreeMap<String, String> = variables.collect();
+    let deliver = &settings.deliver.value;
+    if variables.is_empty() || DeliveryMethod::parse(deliver)? == DeliveryMethod::Push {
+        return Ok(variables);
+    }
+    Err(Failure::usage(format!("--env needs ssh, and --deliver {deliver} does not use it"))
+        .hint("leave out --env, or use --deliver push"))
 }
 
 /// Refuses a name that AWS cannot store or that no terminal can show.

@@ -7,14 +7,18 @@ use fleet::launch::LaunchRecord;
 use fleet::launch_plan::{LaunchIdentity, LaunchPlan};
 use fleet::ports::CallerAccount;
 use fleet::refusal::RefusalContext;
-use lifecycle::{Terms, dead_man};
+use fleet::provision::{ProvisionPlan, Provisioned};
+use lifecycle::Terms;
 
 use crate::Ports;
+use crate::delivery::{DaemonFile, DeliveryMethod};
 use crate::launcher::order::{LaunchOrder, plan_failure};
 use crate::launcher::plan_file::LaunchPlanFile;
+use crate::launcher::user_data::{OwnUserData, compose_user_data};
 use crate::owner::owners;
 use crate::ports::cloud_failure_in;
 use crate::prices::{HourlyPrice, price_of};
+use crate::provision::plan_provision;
 
 /// A launch that can be shown or carried out.
 pub(crate) struct PreparedLaunch {
@@ -24,8 +28,12 @@ pub(crate) struct PreparedLaunch {
     pub(crate) terms: Terms,
     /// The price per hour, or why there is none.
     pub(crate) price: Result<HourlyPrice, String>,
+    /// The key pair, the security groups and the role.
+    pub(crate) provisions: ProvisionPlan,
     /// The choices, with the image's id.
-    order: LaunchOrder,
+    pub(crate) order: LaunchOrder,
+    /// The user's own user data.
+    own: Option<OwnUserData>,
 }
 
 impl PreparedLaunch {
@@ -58,14 +66,21 @@ impl PreparedLaunch {
         let identity = LaunchIdentity { id: &id, owner: &owner, now: caller.now };
         let plan = choices.plan(&facts, &image, &identity).map_err(|error| plan_failure(&error))?;
         let LaunchPlan { mut request, terms } = plan;
-        let text = serde_json::to_string(&terms).expect("terms are plain JSON");
-        request.user_data =
-            dead_man::user_data(terms.budget + terms.dead_man_slack(), &text, &id).into_bytes();
-        request.key = order.key.clone();
+        let own = order.user_data.as_deref().map(OwnUserData::read).transpose()?;
+        let (deliver, architecture) = (&order.access.deliver, &image.architecture);
+        if DeliveryMethod::parse(deliver)? == DeliveryMethod::Push {
+            // Without the file the delivery would fail after the launch.
+            DaemonFile::load(&ports.executable, architecture)?;
+        }
+        request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
         order.image = image.id;
+        let provisions = plan_provision(&order.provision_flags(), caller, ports)?;
         let price = price_of(&request, ports, caller.now);
-        let record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);
-        let prepared = PreparedLaunch { record, terms, price, order };
+        let mut record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);
+        record.access = order.access.clone();
+        record.fresh = !provisions.is_settled();
+        let mut prepared = PreparedLaunch { record, terms, price, order, provisions, own };
+        prepared.use_provisions(prepared.provisions.existing());
         prepared.check_price()?;
         Ok(prepared)
     }
@@ -90,17 +105,31 @@ impl PreparedLaunch {
         }
     }
 
-    /// Returns everything that the launch creates.
+    /// Sets the existing key pair, security groups and role.
+    pub(crate) fn use_provisions(&mut self, found: Provisioned) {
+        let request = &mut self.record.request;
+        (request.key, request.groups, request.profile) = (found.key, found.groups, found.profile);
+    }
+
+    /// Returns everything that the launch creates or uses.
     pub(crate) fn resources(&self) -> Vec<String> {
-        self.record.request.resources()
+        let created = self.record.request.resources().into_iter().map(|resource| format!("create {resource}"));
+        let steps = self.provisions.steps().into_iter().filter(|step| step.action != "none");
+        let shared = steps.map(|step| {
+            let note = step.note.map_or(String::new(), |note| format!(" ({note})"));
+            format!("{} {} {}{note}", step.action, step.resource, step.name)
+        });
+        let own = self.own.iter().map(|own| format!("use {}", own.describe()));
+        created.chain(shared).chain(own).collect()
     }
 
     /// Prints everything that the launch creates, and its price.
     pub(crate) fn print_notes(&self, printer: &mut Printer) {
-        self.resources().iter().for_each(|resource| printer.note(&format!("creates: {resource}")));
+        self.resources().iter().for_each(|resource| printer.note(&format!("plan: {resource}")));
+        self.provisions.notes().iter().for_each(|note| printer.note(note));
         match &self.price {
             Ok(price) => printer.note(&format!(
-                "costs: {}, {} {} in {}, without disks and traffic",
+                "price: {}, {} {} in {}, without disks and traffic",
                 price.describe(self.record.planned),
                 price.over(self.terms.budget),
                 price.currency,

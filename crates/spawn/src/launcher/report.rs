@@ -7,6 +7,7 @@ use fleet::launch::LaunchRecord;
 use jiff::SignedDuration;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
+use crate::delivery::DeliveredDaemon;
 use crate::prices::HourlyPrice;
 
 /// The columns of a table by default.
@@ -26,11 +27,17 @@ pub(crate) fn launch_report(
     launch: &LaunchRecord,
     seen: Option<&InstanceView>,
     price: Option<&HourlyPrice>,
+    daemon: Option<&DeliveredDaemon>,
 ) -> Report {
-    Report::plain(page(launch, seen, price)).default_columns(&COLUMNS)
+    Report::plain(page(launch, seen, price, daemon)).default_columns(&COLUMNS)
 }
 
-fn page(launch: &LaunchRecord, seen: Option<&InstanceView>, price: Option<&HourlyPrice>) -> Page {
+fn page(
+    launch: &LaunchRecord,
+    seen: Option<&InstanceView>,
+    price: Option<&HourlyPrice>,
+    daemon: Option<&DeliveredDaemon>,
+) -> Page {
     let request = &launch.request;
     let tag_value = |key: &str| match seen {
         Some(seen) => seen.tag(key),
@@ -71,6 +78,7 @@ fn page(launch: &LaunchRecord, seen: Option<&InstanceView>, price: Option<&Hourl
         ("price_until_end", money, whole.into()),
         ("currency", ValueType::Text, price.map(|price| price.currency.as_str()).into()),
         ("price_observed_at", ValueType::Timestamp, price.map(|price| price.observed_at).into()),
+        ("spawnd", ValueType::Text, daemon.map(|daemon| daemon.version.as_str()).into()),
         ("creates", ValueType::List(Box::new(ValueType::Text)), texts(request.resources())),
     ];
     let (fields, row) = cells.into_iter().map(|(name, ty, value)| (Field::new(name, ty), value)).unzip();

@@ -1,19 +1,24 @@
 //! Carries a launch to its outcome, and continues interrupted ones.
 
+use std::collections::BTreeMap;
+
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
-use fleet::instance::InstanceView;
+use fleet::instance::{InstanceState, InstanceView};
 use fleet::launch::{
     LaunchEffect, LaunchEvent, LaunchOutcome, LaunchProgress, LaunchRecord, LaunchRefusal, step,
 };
 use fleet::ports::{CallerAccount, InstanceSelector, RegionInstances};
 
 use crate::Ports;
+use crate::delivery::{DeliveredDaemon, DeliveryMethod, push};
 use crate::journal::{LaunchJournal, LaunchLock};
+use crate::launcher::environment::write_environment;
 use crate::launcher::prepared::context_of;
 use crate::launcher::report::launch_report;
 use crate::ports::{cloud_failure, refused_failure};
 use crate::prices::price_of;
+use crate::ssh::SessionOptions;
 
 /// Continues every launch that is not settled and that no other program continues.
 pub(crate) fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
@@ -40,7 +45,8 @@ pub(crate) fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, F
             journal.release(lock, &launch);
             continue;
         }
-        let exit = settle(launch, lock, &caller, &journal, ports, printer);
+        let exit = drive_to_outcome(launch, lock, &caller, &journal, ports, printer)
+            .and_then(|(launch, outcome)| report_outcome(&launch, outcome, &BTreeMap::new(), ports, printer));
         match exit {
             Ok(Exit::Done) => {}
             other if ended.is_ok() => ended = other,
@@ -51,15 +57,15 @@ pub(crate) fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, F
     ended
 }
 
-/// Drives a launch to its outcome and reports the instance that was read back.
-pub(crate) fn settle(
+/// Drives a launch to its outcome, and releases its lock.
+pub(crate) fn drive_to_outcome(
     launch: LaunchRecord,
     lock: LaunchLock,
     caller: &CallerAccount,
     journal: &LaunchJournal,
     ports: &Ports<'_>,
     printer: &mut Printer,
-) -> Result<Exit, Failure> {
+) -> Result<(LaunchRecord, LaunchOutcome), Failure> {
     let progress = printer.progress(&format!("launching in {}", launch.request.region));
     let begun = (ports.clock)();
     let now = || caller.now + (ports.clock)().duration_since(begun);
@@ -67,7 +73,7 @@ pub(crate) fn settle(
     drop(progress);
     let (launch, outcome) = driven?;
     journal.release(lock, &launch);
-    report_outcome(&launch, outcome, ports, printer)
+    Ok((launch, outcome))
 }
 
 /// Carries out the effects of `fleet` in order. When one fails, the later ones are not done.
@@ -113,15 +119,18 @@ fn query_launch(launch: &LaunchRecord, ports: &Ports<'_>) -> Result<Vec<Instance
     looked.map_or_else(|| Err("no region was queried".to_string()), |looked| looked.seen)
 }
 
-fn report_outcome(
+/// Reports the outcome of a launch. A running instance gets spawnd, and these environment
+/// variables, first.
+pub(crate) fn report_outcome(
     launch: &LaunchRecord,
     outcome: LaunchOutcome,
+    variables: &BTreeMap<String, String>,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let again = "spawn launch --resume checks again";
     match outcome {
-        LaunchOutcome::Running(seen) => report_instance(launch, &seen, ports, printer),
+        LaunchOutcome::Running(seen) => report_instance(launch, &seen, variables, ports, printer),
         LaunchOutcome::Unread(id, why) => {
             Err(Failure::broken(format!("{id} was launched, but could not be read back: {why}")).hint(again))
         }
@@ -154,11 +163,14 @@ fn report_outcome(
 fn report_instance(
     launch: &LaunchRecord,
     seen: &InstanceView,
+    variables: &BTreeMap<String, String>,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let price = price_of(&launch.request, ports, launch.planned).ok();
-    printer.report(&launch_report(launch, Some(seen), price.as_ref()), ports.encode)?;
+    let delivered = deliver(launch, seen, variables, ports, printer);
+    let daemon = delivered.as_ref().ok().and_then(|daemon| daemon.as_ref());
+    printer.report(&launch_report(launch, Some(seen), price.as_ref(), daemon), ports.encode)?;
     let differences = launch.request.differences(seen);
     differences.iter().for_each(|difference| printer.note(difference));
     if !seen.state.runs() {
@@ -166,11 +178,44 @@ fn report_instance(
         return Err(Failure::broken(format!("{id} was launched and is {state}{}", reason(seen))));
     }
     if differences.is_empty() {
-        printer.note("spawnd is not installed: the dead-man timer and spawn reap limit its life");
+        if delivered?.is_none() {
+            printer.note("spawnd is not installed: the dead-man timer and spawn reap limit its life");
+        }
         return Ok(Exit::Done);
+    }
+    if let Err(failure) = delivered {
+        printer.failure(&failure);
     }
     Err(Failure::broken(format!("{} differs from the request", seen.id))
         .hint(format!("aws ec2 terminate-instances --region {} --instance-ids {}", seen.region, seen.id)))
+}
+
+/// Sends spawnd and the environment variables to a running instance, if the launch has chosen that.
+fn deliver(
+    launch: &LaunchRecord,
+    seen: &InstanceView,
+    variables: &BTreeMap<String, String>,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Option<DeliveredDaemon>, Failure> {
+    if seen.state != InstanceState::Running
+        || DeliveryMethod::parse(&launch.access.deliver)? != DeliveryMethod::Push
+    {
+        return Ok(None);
+    }
+    printer.note(&format!("{} runs; sending spawnd to it", seen.id));
+    let progress = printer.progress(&format!("sending spawnd to {}", seen.id));
+    let options = SessionOptions {
+        user: launch.access.user.clone(),
+        jump: launch.access.jump.clone(),
+        ..SessionOptions::default()
+    };
+    let daemon = push(seen, &options, ports)?;
+    if !variables.is_empty() {
+        write_environment(variables, seen, &options, ports)?;
+    }
+    drop(progress);
+    Ok(Some(daemon))
 }
 
 /// Returns EC2's reason for the state of an instance, as the end of a sentence.
