@@ -6,6 +6,7 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::config::ConfigArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -21,6 +22,9 @@ use crate::commands::reap::ReapArgs;
 pub struct SpawnArgs {
     #[command(flatten)]
     pub flags: CommonFlags,
+    /// Profile of ~/.aws/config whose credentials are used [default: the default credentials]
+    #[arg(long, global = true, value_name = "PROFILE", help_heading = "Common")]
+    pub account: Option<String>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -32,4 +36,5 @@ pub enum Command {
     List(ListArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),
+    Config(ConfigArgs),
 }

@@ -7,20 +7,23 @@
 
 mod args;
 mod commands;
+pub mod fuzz_entry;
 mod journal;
 mod names;
 mod owner;
 mod ports;
 mod process;
 mod regions;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
+pub use settings::SpawnSources;
 
-use commands::{launch, list, policy, reap};
+use commands::{config, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -40,6 +43,7 @@ pub fn run(
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
+        Command::Config(args) => config::run_config(args, ports, printer),
     };
     printer.flush()?;
     done

@@ -7,6 +7,7 @@ use domain::Timestamp;
 use fleet::ports::{Account, FleetError, Instances};
 
 use crate::process::ProcessRunner;
+use crate::settings::SpawnSources;
 
 /// Ports of spawn to the outside.
 pub struct Ports<'a> {
@@ -18,10 +19,16 @@ pub struct Ports<'a> {
     pub encode: &'a dyn Encode,
     /// The settings of this run.
     pub settings: &'a Settings,
+    /// The sources of launch settings.
+    pub spawn_settings: &'a SpawnSources,
+    /// The profile of `--account`, for programs that this process starts.
+    pub aws_profile: Option<&'a str>,
     /// The machine's clock, used only for durations. The current time comes from AWS.
     pub clock: &'a dyn Fn() -> Timestamp,
     /// Sleeps for a duration.
     pub wait: &'a dyn Fn(Duration),
+    /// Shows a yes-or-no question; returns nothing where there is no terminal.
+    pub agree: &'a dyn Fn(&str) -> Option<bool>,
     /// Returns a new unique id: letters and digits, at most 40.
     pub new_id: &'a dyn Fn() -> String,
     /// Starts programs of this machine, such as ssh.

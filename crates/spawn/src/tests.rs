@@ -13,14 +13,14 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
-use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, run};
+use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, SpawnSources, run};
 
 const ME: &str = "arn:aws:iam::111122223333:user/alice";
 
@@ -162,6 +162,9 @@ impl SpawnHome {
             account,
             instances: cloud,
             settings: &settings,
+            spawn_settings: &SpawnSources::default(),
+            aws_profile: None,
+            agree: &|_| None,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
