@@ -17,6 +17,7 @@ mod history;
 mod import;
 mod isolation;
 mod kills;
+mod launch_settings;
 mod moto;
 mod notebook;
 mod privacy;

@@ -49,6 +49,8 @@ pub struct AwsClient {
     runtime: Runtime,
     http: HttpClients,
     clock: fn() -> Timestamp,
+    /// The profile of calls that name none; without it the default credentials.
+    profile: Option<String>,
     /// The configuration of each profile, so that credentials are resolved once.
     profiles: Mutex<Vec<(Option<String>, SdkConfig)>>,
     /// A client for each profile and bucket, so that a bucket's region is found once.
@@ -73,12 +75,20 @@ impl AwsClient {
             runtime,
             http: HttpClients::new()?,
             clock,
+            profile: None,
             profiles: Mutex::default(),
             buckets: Mutex::default(),
         })
     }
 
+    /// Uses the credentials of a profile for calls that name none. The ports of `fleet` never name
+    /// one.
+    pub fn with_profile(self, profile: Option<String>) -> AwsClient {
+        AwsClient { profile, ..self }
+    }
+
     fn config(&self, profile: Option<&str>) -> SdkConfig {
+        let profile = profile.or(self.profile.as_deref());
         let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, config)) = profiles.iter().find(|(known, _)| known.as_deref() == profile) {
             return config.clone();

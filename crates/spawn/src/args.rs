@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::deliver::DeliverArgs;
+use crate::commands::config::ConfigArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -22,6 +23,9 @@ use crate::commands::reap::ReapArgs;
 pub struct SpawnArgs {
     #[command(flatten)]
     pub flags: CommonFlags,
+    /// Profile of ~/.aws/config whose credentials are used [default: the default credentials]
+    #[arg(long, global = true, value_name = "PROFILE", help_heading = "Common")]
+    pub account: Option<String>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,4 +38,5 @@ pub enum Command {
     List(ListArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),
+    Config(ConfigArgs),
 }

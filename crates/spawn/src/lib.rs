@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod delivery;
+pub mod fuzz_entry;
 mod journal;
 mod launcher;
 mod names;
@@ -17,14 +18,16 @@ mod prices;
 mod process;
 mod regions;
 mod ssh;
+mod settings;
 #[cfg(test)]
 mod tests;
 
 pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
+pub use settings::SpawnSources;
 
-use commands::{deliver, launch, list, policy, reap};
+use commands::{config, deliver, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -45,6 +48,7 @@ pub fn run(
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
+        Command::Config(args) => config::run_config(args, ports, printer),
     };
     printer.flush()?;
     done

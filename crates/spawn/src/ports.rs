@@ -9,6 +9,7 @@ use fleet::refusal::{self, RefusalContext};
 use jiff::tz::TimeZone;
 
 use crate::process::ProcessRunner;
+use crate::settings::SpawnSources;
 
 /// Ports of spawn to the outside.
 pub struct Ports<'a> {
@@ -24,11 +25,17 @@ pub struct Ports<'a> {
     pub encode: &'a dyn Encode,
     /// The settings of this run.
     pub settings: &'a Settings,
+    /// The sources of launch settings.
+    pub spawn_settings: &'a SpawnSources,
+    /// The profile of `--account`, for programs that this process starts.
+    pub aws_profile: Option<&'a str>,
     /// The machine's clock, used only for durations and for clock times that a user types. The
     /// current time comes from AWS.
     pub clock: &'a dyn Fn() -> Timestamp,
     /// Sleeps for a duration.
     pub wait: &'a dyn Fn(Duration),
+    /// Shows a yes-or-no question; returns nothing where there is no terminal.
+    pub agree: &'a dyn Fn(&str) -> Option<bool>,
     /// Returns a new unique id: letters and digits, at most 40.
     pub new_id: &'a dyn Fn() -> String,
     /// Shows a question and returns the typed line; nothing without a terminal.

@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
-use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, run};
+use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, SpawnSources, run};
 
 const ME: &str = "arn:aws:iam::111122223333:user/alice";
 
@@ -164,6 +164,9 @@ impl SpawnHome {
             images: cloud.fleet,
             warehouse: &|| Ok(Box::new(launching::priced_warehouse())),
             settings: &settings,
+            spawn_settings: &SpawnSources::default(),
+            aws_profile: None,
+            agree: &|_| None,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
