@@ -35,19 +35,19 @@ use crate::{AwsClient, account, values};
 
 impl AwsClient {
     /// An EC2 client in a region, with the default profile.
-    fn ec2(&self, region: &str) -> Client {
+    pub(crate) fn ec2(&self, region: &str) -> Client {
         clients::ec2(&self.config(None), Some(region), &ServerDate::default())
     }
 }
 
-fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
+pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     gap_of("spawn", action, error)
 }
 
-fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
+pub(crate) fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

@@ -5,16 +5,19 @@
 //! * [`bound`] reads the bound of a life from the tags, and recognizes tags of another instance.
 //! * [`owner`] is the name of an owner that stays the same between sessions.
 //! * [`remains`] prices the resources that stay after an end.
+//! * [`provision`] plans the key pair, the security group and the role that a launch needs.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
 //!   decorator.
 //! * [`instance`] describes an instance as those ports report it.
 //!
 //! The crate is pure: it knows no clock, file, socket, environment or AWS SDK.
 
+pub mod address_range;
 pub mod bound;
 pub mod instance;
 pub mod launch;
 pub mod owner;
 pub mod ports;
+pub mod provision;
 pub mod reap;
 pub mod remains;

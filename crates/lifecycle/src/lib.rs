@@ -50,6 +50,7 @@ mod inputs;
 mod intent;
 mod intent_state;
 mod notice;
+mod role_policy;
 mod state;
 mod status;
 mod step;
@@ -64,6 +65,7 @@ pub use inputs::{
     AwsCallError, AwsNotice, Command, HookTrigger, LifeEvent, LifeTags, StepInputs, UtilizationSample,
 };
 pub use notice::{EndAnnouncement, EndCause, NoticeUrgency, UserNotice};
+pub use role_policy::role_policy;
 pub use state::DaemonState;
 pub use status::{EndStatus, LifeStatus};
 pub use step::step;

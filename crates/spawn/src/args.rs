@@ -6,6 +6,7 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::cleanup::CleanupArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -31,5 +32,6 @@ pub enum Command {
     Launch(LaunchArgs),
     List(ListArgs),
     Reap(ReapArgs),
+    Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),
 }

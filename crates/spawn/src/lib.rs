@@ -12,6 +12,7 @@ mod names;
 mod owner;
 mod ports;
 mod process;
+mod provision;
 mod regions;
 mod ssh;
 #[cfg(test)]
@@ -21,7 +22,7 @@ pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
-use commands::{launch, list, policy, reap};
+use commands::{cleanup, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -40,6 +41,7 @@ pub fn run(
         Command::Launch(args) => launch::run_launch(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
+        Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
     };
     printer.flush()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use catalog::ports::Encode;
 use console::{Failure, Settings};
 use domain::Timestamp;
-use fleet::ports::{Account, FleetError, Instances};
+use fleet::ports::{Account, CallerAddress, FleetError, Instances, Provisioning};
 
 use crate::process::ProcessRunner;
 
@@ -14,6 +14,10 @@ pub struct Ports<'a> {
     pub account: &'a dyn Account,
     /// EC2's instances.
     pub instances: &'a dyn Instances,
+    /// Key pairs, security groups and roles.
+    pub provisioning: &'a dyn Provisioning,
+    /// The public address of this machine.
+    pub address: &'a dyn CallerAddress,
     /// Writer of Parquet and Arrow.
     pub encode: &'a dyn Encode,
     /// The settings of this run.

@@ -33,6 +33,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "sandbox",
             "spawn/src/journal.rs",
             "spawn/src/commands/reap.rs",
+            "spawn/src/provision/local_user.rs",
             "spawnd",
             "truffle/src/commands/export.rs",
             "truffle/src/commands/query.rs",
