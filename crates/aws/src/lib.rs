@@ -10,23 +10,29 @@
 //! launch or end.
 
 mod account;
+mod caller_address;
 mod clients;
 mod cloud;
 mod datasets;
 mod document;
 mod gap;
+mod groups;
 mod heartbeat;
 mod images;
 mod launch_call;
+mod keys;
 mod objects;
+mod provisioning;
 mod public_files;
 mod public_mirror;
 mod region_context;
 mod region_query;
 mod request_answers;
+mod roles;
 mod row;
 mod row_sink;
 mod stopping;
+mod tags;
 mod values;
 mod zone_ids;
 

@@ -8,6 +8,7 @@
 //! * [`refusal`] classifies AWS's error codes, and gives each its hint.
 //! * [`remains`] prices the resources that stay after an end.
 //! * [`user_data`] joins spawn's part of the user data and the user's own.
+//! * [`provision`] plans the key pair, the security group and the role that a launch needs.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
 //!   decorator.
 //! * [`image`] describes images and types as far as a launch depends on them.
@@ -15,6 +16,7 @@
 //!
 //! The crate is pure: it knows no clock, file, socket, environment or AWS SDK.
 
+pub mod address_range;
 pub mod bound;
 pub mod image;
 pub mod instance;
@@ -25,6 +27,7 @@ mod launch_request;
 pub mod launch_tags;
 pub mod owner;
 pub mod ports;
+pub mod provision;
 pub mod reap;
 pub mod refusal;
 pub mod remains;

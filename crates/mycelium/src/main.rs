@@ -119,6 +119,8 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             instances: &cloud,
             images: &cloud,
             warehouse: &|| app::open_warehouse(&settings),
+            provisioning: &cloud,
+            address: &cloud,
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             spawn_settings: &spawn_settings,

@@ -8,6 +8,7 @@ use console::CommonFlags;
 
 use crate::commands::deliver::DeliverArgs;
 use crate::commands::config::ConfigArgs;
+use crate::commands::cleanup::CleanupArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -37,6 +38,7 @@ pub enum Command {
     Deliver(DeliverArgs),
     List(ListArgs),
     Reap(ReapArgs),
+    Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),
     Config(ConfigArgs),
 }

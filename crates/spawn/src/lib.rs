@@ -16,6 +16,7 @@ mod owner;
 mod ports;
 mod prices;
 mod process;
+mod provision;
 mod regions;
 mod ssh;
 mod settings;
@@ -27,7 +28,7 @@ pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 pub use settings::SpawnSources;
 
-use commands::{config, deliver, launch, list, policy, reap};
+use commands::{cleanup, config, deliver, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -47,6 +48,7 @@ pub fn run(
         Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
+        Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
         Command::Config(args) => config::run_config(args, ports, printer),
     };

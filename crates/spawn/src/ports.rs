@@ -4,7 +4,7 @@ use std::time::Duration;
 use catalog::ports::{Ask, AskError, Encode};
 use console::{Failure, Settings};
 use domain::Timestamp;
-use fleet::ports::{Account, FleetError, Images, Instances};
+use fleet::ports::{Account, CallerAddress, FleetError, Images, Instances, Provisioning};
 use fleet::refusal::{self, RefusalContext};
 use jiff::tz::TimeZone;
 
@@ -21,6 +21,10 @@ pub struct Ports<'a> {
     pub images: &'a dyn Images,
     /// Opens the warehouse; called only when a command needs a price.
     pub warehouse: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
+    /// Key pairs, security groups and roles.
+    pub provisioning: &'a dyn Provisioning,
+    /// The public address of this machine.
+    pub address: &'a dyn CallerAddress,
     /// Writer of Parquet and Arrow.
     pub encode: &'a dyn Encode,
     /// The settings of this run.

@@ -37,6 +37,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "spawn/src/launcher/plan_file.rs",
             "spawn/src/launcher/user_data.rs",
             "spawn/src/settings/trust.rs",
+            "spawn/src/provision/local_user.rs",
             "spawnd",
             "truffle/src/commands/export.rs",
             "truffle/src/commands/query.rs",

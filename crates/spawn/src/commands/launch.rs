@@ -91,7 +91,7 @@ pub struct LaunchArgs {
     /// The subnet [default: the default subnet of the zone]
     #[arg(long, value_name = "SUBNET", help_heading = "Place and access")]
     pub subnet: Option<String>,
-    /// The name of a key pair in the region
+    /// The name of a key pair in the region, or none [default: your ed25519 key, which is imported]
     #[arg(long, value_name = "NAME", help_heading = "Place and access")]
     pub key: Option<String>,
     /// A security group by name or id; may be repeated [default: spawn-ssh, for this machine's

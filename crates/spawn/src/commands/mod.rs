@@ -2,6 +2,7 @@
 
 pub(crate) mod deliver;
 pub(crate) mod config;
+pub(crate) mod cleanup;
 pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod policy;

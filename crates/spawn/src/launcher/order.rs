@@ -28,7 +28,7 @@ pub(crate) struct LaunchOrder {
     pub(crate) image: String,
     /// The highest price per hour.
     pub(crate) max_price: Option<String>,
-    /// The name of a key pair; none for a key of the user.
+    /// The name of a key pair, or `none`; none for a key of the user.
     pub(crate) key: Option<String>,
     /// Names or ids of security groups; empty for spawn's own group.
     pub(crate) groups: Vec<String>,
