@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use console::Failure;
 use domain::hex;
 use fleet::user_data::{self, LARGEST, UserDataError};
-use lifecycle::{DaemonSource, Terms, dead_man};
+use lifecycle::{Terms, dead_man};
 use sha2::{Digest, Sha256};
 
 use crate::Ports;
@@ -56,7 +56,7 @@ pub(crate) fn compose_user_data(
     ports: &Ports<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let source = match DeliveryMethod::parse(deliver)? {
-        DeliveryMethod::Address(address) => Some(daemon_source(&address, architecture, ports)?),
+        DeliveryMethod::Address(address) => Some(DaemonFile::load(&ports.executable, architecture)?.source(&address)?),
         DeliveryMethod::Push | DeliveryMethod::None => None,
     };
     let text = serde_json::to_string(terms).expect("terms are plain JSON");
@@ -66,16 +66,5 @@ pub(crate) fn compose_user_data(
             .hint("put the larger part into a file that your user data downloads"),
         UserDataError::Damaged(_) => Failure::usage(format!("--user-data: {error}"))
             .hint("compress the file again, or leave it as it is"),
-    })
-}
-
-/// Returns the address of spawnd and its digest, which is that of the file of this installation.
-fn daemon_source(address: &str, architecture: &str, ports: &Ports<'_>) -> Result<DaemonSource, Failure> {
-    let file = DaemonFile::load(&ports.executable, architecture)?;
-    let word = if architecture == "arm64" { "aarch64" } else { architecture };
-    let url = address.replace("{arch}", word);
-    DaemonSource::new(&url, &file.sha256).ok_or_else(|| {
-        Failure::usage(format!("--deliver \"{url}\" is not an https address of plain characters"))
-            .hint("--deliver push sends spawnd through ssh")
     })
 }

@@ -10,7 +10,7 @@ use super::*;
 
 /// The standard input of every test.
 pub(super) const TRUFFLE_ROWS: &str =
-    r#"[{"instance_type": "t3.small", "region": "eu-west-1"}, {"instance_type": "t3.micro"}]"#;
+    r#"[{"instance_type": "t3.small", "region": "us-east-1"}, {"instance_type": "t3.micro"}]"#;
 
 /// A warehouse with the on-demand price of a t3.micro, three days old.
 pub(super) fn priced_warehouse() -> MemoryAsk {
@@ -146,10 +146,12 @@ fn a_plan_lists_what_is_created_and_its_price_with_its_age() {
     let cloud = memory();
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat());
     for expected in [
-        "creates: instance t3.micro, on demand",
-        "creates: root volume of 8 GiB, gp3, encrypted, deleted with the instance",
-        "creates: network interface, deleted with the instance",
-        "costs: 0.0104 USD per hour (3 days old), 0.08 USD in 8h, without disks and traffic",
+        "plan: create instance t3.micro, on demand",
+        "plan: create root volume of 8 GiB, gp3, encrypted, deleted with the instance",
+        "plan: create network interface, deleted with the instance",
+        "plan: create security group spawn-ssh",
+        "EC2 checked the request without the resources that do not exist yet",
+        "price: 0.0104 USD per hour (3 days old), 0.08 USD in 8h, without disks and traffic",
         "nothing was launched; EC2 would accept the request, as far as it has capacity",
     ] {
         assert!(told.err.contains(expected), "{expected}: {}", told.err);
@@ -183,9 +185,7 @@ fn the_choices_reach_the_request_and_are_read_back() {
         "--zone",
         "us-east-1b",
         "--subnet",
-        "subnet-1",
-        "--key",
-        "work",
+        "subnet-memory1",
         "--spot",
         "--stoppable",
         "--max-price",
@@ -203,8 +203,8 @@ fn the_choices_reach_the_request_and_are_read_back() {
     assert_eq!(seen.tag("cost"), Some("42"));
     assert_eq!((seen.tag("project"), seen.tag("team")), (Some("speech"), Some("nlp")));
     assert_eq!(seen.details.zone.as_deref(), Some("us-east-1b"));
-    assert_eq!(seen.details.subnet.as_deref(), Some("subnet-1"));
-    assert_eq!(seen.details.key_name.as_deref(), Some("work"));
+    assert_eq!(seen.details.subnet.as_deref(), Some("subnet-memory1"));
+    assert_eq!(seen.details.groups.len(), 1, "spawn's own group");
     assert_eq!(seen.spot.unwrap().persistent, Known::Is(true));
 }
 
@@ -253,8 +253,8 @@ fn contradictory_choices_are_refused_before_anything_is_created() {
 fn a_row_of_truffle_names_type_and_region() {
     let cloud = memory();
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["launch", "-", "--ttl", "8h"]);
-    assert!(told.err.contains("the first of 2 rows is used: t3.small in eu-west-1"), "{}", told.err);
-    assert!(told.good().contains("i-memory0000,running,t3.small,eu-west-1,"));
+    assert!(told.err.contains("the first of 2 rows is used: t3.small in us-east-1"), "{}", told.err);
+    assert!(told.good().contains("i-memory0000,running,t3.small,us-east-1,"));
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_saved_plan_is_launched_as_it_is_or_its_differences_are_named() {
     let told = desk.spawn(&faulty(&cloud, &[]), &carry_out);
     assert_eq!(told.failed(), "nothing was launched: the plan differs from a plan of now");
     let excerpt = told.ended.unwrap_err().excerpt.join("; ");
-    assert!(excerpt.contains("only in the plan: root volume of 9 GiB"), "{excerpt}");
+    assert!(excerpt.contains("only in the plan: create root volume of 9 GiB"), "{excerpt}");
     assert!(excerpt.contains("the price per hour is 0.0104 USD, planned was 0.0096 USD"), "{excerpt}");
     assert!(cloud.all().is_empty());
     std::fs::write(file, &text).unwrap();
