@@ -157,8 +157,7 @@ fn rules(permission: &IpPermission) -> Vec<GroupRule> {
     let four = permission.ip_ranges().iter().map(|one| rule(one.cidr_ip(), one.description()));
     let six = permission.ipv6_ranges().iter().map(|one| rule(one.cidr_ipv6(), one.description()));
     let groups = permission.user_id_group_pairs().iter().map(|one| rule(one.group_id(), one.description()));
-    let lists =
-        permission.prefix_list_ids().iter().map(|one| rule(one.prefix_list_id(), one.description()));
+    let lists = permission.prefix_list_ids().iter().map(|one| rule(one.prefix_list_id(), one.description()));
     four.chain(six).chain(groups).chain(lists).flatten().collect()
 }
 

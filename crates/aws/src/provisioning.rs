@@ -72,12 +72,14 @@ async fn named_or_identified(
             which => find_groups(client, which).await,
         }
     };
-    let (named, identified) = tokio::try_join!(some(GroupSelector::Names(names)), some(GroupSelector::Ids(ids)))?;
+    let (named, identified) =
+        tokio::try_join!(some(GroupSelector::Names(names)), some(GroupSelector::Ids(ids)))?;
     Ok(named.into_iter().chain(identified).collect())
 }
 
 async fn survey(client: &Client, region: String, names: &[String]) -> Result<RegionProvisions, FleetError> {
-    let (keys, groups) = tokio::try_join!(list_keys(client), find_groups(client, GroupSelector::Names(names)))?;
+    let (keys, groups) =
+        tokio::try_join!(list_keys(client), find_groups(client, GroupSelector::Names(names)))?;
     let ids: Vec<String> = groups.iter().map(|group| group.id.clone()).collect();
     let rules = if ids.is_empty() { Vec::new() } else { list_rule_ages(client, &ids).await? };
     Ok(RegionProvisions { region, keys, groups, rules })

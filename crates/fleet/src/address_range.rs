@@ -41,7 +41,8 @@ impl AddressRange {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| error("write 203.0.113.7/32 or 2001:db8::1/128"))?;
+        let address: IpAddr =
+            address.parse().map_err(|_| error("write 203.0.113.7/32 or 2001:db8::1/128"))?;
         let longest = longest_prefix(address);
         let prefix = match prefix {
             None => longest,

@@ -144,7 +144,11 @@ impl ProvisionPlan {
 
     /// Returns the resources that exist already.
     pub fn existing(&self) -> Provisioned {
-        Provisioned { key: self.key.existing(), groups: self.groups.existing(), profile: self.role.existing() }
+        Provisioned {
+            key: self.key.existing(),
+            groups: self.groups.existing(),
+            profile: self.role.existing(),
+        }
     }
 
     /// Returns every resource with the action on it.

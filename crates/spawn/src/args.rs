@@ -6,9 +6,9 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
-use crate::commands::deliver::DeliverArgs;
-use crate::commands::config::ConfigArgs;
 use crate::commands::cleanup::CleanupArgs;
+use crate::commands::config::ConfigArgs;
+use crate::commands::deliver::DeliverArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;

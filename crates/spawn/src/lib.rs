@@ -18,8 +18,8 @@ mod prices;
 mod process;
 mod provision;
 mod regions;
-mod ssh;
 mod settings;
+mod ssh;
 #[cfg(test)]
 mod tests;
 

@@ -13,9 +13,9 @@ use domain::Timestamp;
 use fleet::instance::InstanceView;
 use fleet::ports::{CallerAccount, FleetError, GroupSelector, GroupView, ProvisionQuery};
 use fleet::provision::{
-    self, GroupPlan, GroupRequest, KeyPlan, KeyRequest, OPEN_GROUP, POLICY_NAME, ProvisionError, ProvisionPlan,
-    ProvisionRequest, Provisioned, ROLE, RolePlan, RoleRequest, RoleStep, RulePlan, RuleRequest, SSH_GROUP,
-    plan_rules, role_documents, rule_description,
+    self, GroupPlan, GroupRequest, KeyPlan, KeyRequest, OPEN_GROUP, POLICY_NAME, ProvisionError,
+    ProvisionPlan, ProvisionRequest, Provisioned, ROLE, RolePlan, RoleRequest, RoleStep, RulePlan,
+    RuleRequest, SSH_GROUP, plan_rules, role_documents, rule_description,
 };
 use lifecycle::tag;
 

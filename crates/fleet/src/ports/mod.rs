@@ -3,8 +3,8 @@
 mod account;
 mod caller_address;
 mod faulty;
-mod images;
 mod groups;
+mod images;
 mod instances;
 mod keys;
 mod memory;
@@ -15,10 +15,8 @@ mod roles;
 pub use account::{Account, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
 pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
+pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
 pub use images::Images;
-pub use groups::{
-    GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView,
-};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use keys::{KeyPairView, Keys};
 pub use memory::MemoryFleet;
@@ -53,6 +51,8 @@ impl FleetError {
 
     /// Whether the caller lacks a permission.
     pub fn is_denied(&self) -> bool {
-        ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"].iter().any(|code| self.has_code(code))
+        ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"]
+            .iter()
+            .any(|code| self.has_code(code))
     }
 }

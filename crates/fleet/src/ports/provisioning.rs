@@ -72,7 +72,11 @@ pub trait Provisioning: Keys + Groups + Roles {
 
     /// Reads key pairs, and the security groups with these names, in several regions. Returns one
     /// result for each region, in their order.
-    fn survey_regions(&self, regions: &[String], names: &[String]) -> Vec<Result<RegionProvisions, FleetError>> {
+    fn survey_regions(
+        &self,
+        regions: &[String],
+        names: &[String],
+    ) -> Vec<Result<RegionProvisions, FleetError>> {
         let survey = |region: &String| {
             let groups = self.find_groups(region, GroupSelector::Names(names))?;
             let ids: Vec<String> = groups.iter().map(|group| group.id.clone()).collect();

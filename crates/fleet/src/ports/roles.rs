@@ -58,4 +58,3 @@ pub trait Roles {
     /// The role has other policies, AWS refused the request or did not answer.
     fn delete_role(&self, name: &str, policy: &str) -> Result<(), FleetError>;
 }
-

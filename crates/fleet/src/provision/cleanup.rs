@@ -86,8 +86,7 @@ pub fn plan_cleanup(facts: &CleanupFacts<'_>) -> CleanupPlan {
     let alive = || facts.instances.iter().filter(|seen| !seen.state.is_over());
     for region in facts.regions {
         let here = || alive().filter(|seen| seen.region == region.region);
-        let used: BTreeSet<&str> =
-            here().flat_map(|seen| &seen.details.groups).map(String::as_str).collect();
+        let used: BTreeSet<&str> = here().flat_map(|seen| &seen.details.groups).map(String::as_str).collect();
         let keys: BTreeSet<&str> = here().filter_map(|seen| seen.details.key_name.as_deref()).collect();
         let item = |resource: CleanupResource, reason: String| CleanupItem {
             region: Some(region.region.clone()),
@@ -118,7 +117,8 @@ pub fn plan_cleanup(facts: &CleanupFacts<'_>) -> CleanupPlan {
         }
     }
     let profile = format!(":instance-profile/{ROLE}");
-    let wears = |seen: &InstanceView| seen.details.profile.as_ref().is_some_and(|arn| arn.ends_with(&profile));
+    let wears =
+        |seen: &InstanceView| seen.details.profile.as_ref().is_some_and(|arn| arn.ends_with(&profile));
     match &facts.role {
         Err(why) => plan.unjudged_role = Some(why.clone()),
         Ok(view) if !view.exists && view.profile.is_none() => {}

@@ -206,7 +206,11 @@ fn own_group(rule: &RuleRequest, here: &[&GroupView], vpc: &str) -> Result<Group
     let sources = sources(rule)?;
     let name = rule.group().to_string();
     let Some(group) = here.iter().find(|group| group.name == name) else {
-        return Ok(GroupPlan::Create { vpc: vpc.into(), name, rules: plan_rules(&[], &sources, &rule.description) });
+        return Ok(GroupPlan::Create {
+            vpc: vpc.into(),
+            name,
+            rules: plan_rules(&[], &sources, &rule.description),
+        });
     };
     if !group.is_managed() {
         return Err(ProvisionRefusal {
@@ -243,8 +247,9 @@ fn sources(rule: &RuleRequest) -> Result<Vec<AddressRange>, ProvisionRefusal> {
 /// Returns the id of the VPC: that of the requested subnet, or the default one.
 fn vpc_of<'a>(request: &ProvisionRequest, subnets: &'a [SubnetView]) -> Result<&'a str, ProvisionRefusal> {
     let region = &request.region;
-    let lines =
-        || subnets.iter().map(|one| format!("{}  {}  {}  {}", one.id, one.vpc, one.zone, one.range)).collect();
+    let lines = || {
+        subnets.iter().map(|one| format!("{}  {}  {}  {}", one.id, one.vpc, one.zone, one.range)).collect()
+    };
     let found = match &request.subnet {
         Some(id) => subnets.iter().find(|subnet| subnet.id == *id),
         None => subnets.iter().find(|subnet| subnet.is_default),
@@ -358,7 +363,12 @@ mod tests {
         };
         let new = rule("198.51.100.4/32", Some(ALICE));
         check(&[], "198.51.100.4/32", std::slice::from_ref(&new), &[]);
-        check(&[old.clone(), bob.clone()], "198.51.100.4/32", std::slice::from_ref(&new), std::slice::from_ref(&old));
+        check(
+            &[old.clone(), bob.clone()],
+            "198.51.100.4/32",
+            std::slice::from_ref(&new),
+            std::slice::from_ref(&old),
+        );
         check(&[old.clone(), bob.clone()], "203.0.113.7/32", &[], &[]);
         // Both share an address: EC2 keeps one rule only.
         check(&[old.clone(), bob.clone()], "203.0.113.8/32", &[], std::slice::from_ref(&old));
@@ -384,20 +394,24 @@ mod tests {
     #[test]
     fn the_group_is_in_the_vpc_of_the_subnet_or_in_the_default_one() {
         let subnets = vec![subnet("subnet-1", "vpc-1", false), subnet("subnet-2", "vpc-2", true)];
-        let created = |subnet: Option<&str>| {
-            match plan(&request(own(&["203.0.113.7/32"], false), subnet), &readings(subnets.clone(), vec![])) {
-                Ok(GroupPlan::Create { vpc, name, rules }) => {
-                    assert_eq!((name.as_str(), rules.add.len()), (SSH_GROUP, 1));
-                    vpc
-                }
-                other => panic!("{other:?}"),
+        let created = |subnet: Option<&str>| match plan(
+            &request(own(&["203.0.113.7/32"], false), subnet),
+            &readings(subnets.clone(), vec![]),
+        ) {
+            Ok(GroupPlan::Create { vpc, name, rules }) => {
+                assert_eq!((name.as_str(), rules.add.len()), (SSH_GROUP, 1));
+                vpc
             }
+            other => panic!("{other:?}"),
         };
         assert_eq!(created(None), "vpc-2");
         assert_eq!(created(Some("subnet-1")), "vpc-1");
         let found = plan(&request(own(&[], false), Some("subnet-9")), &readings(subnets, vec![]));
         assert_eq!(problem(found), "eu-west-1 has no subnet \"subnet-9\"");
-        let found = plan(&request(own(&[], false), None), &readings(vec![subnet("subnet-1", "vpc-1", false)], vec![]));
+        let found = plan(
+            &request(own(&[], false), None),
+            &readings(vec![subnet("subnet-1", "vpc-1", false)], vec![]),
+        );
         assert_eq!(problem(found), "eu-west-1 has no default VPC with a subnet");
     }
 
@@ -413,15 +427,24 @@ mod tests {
         assert_eq!(settled.existing(), ["sg-1"]);
         assert!(!plan_of(vec![elsewhere]).unwrap().is_settled(), "a group of another VPC");
         let foreign = GroupView { tags: Default::default(), ..found };
-        assert_eq!(problem(plan_of(vec![foreign])), "the security group spawn-ssh (sg-1) was not created by spawn");
+        assert_eq!(
+            problem(plan_of(vec![foreign])),
+            "the security group spawn-ssh (sg-1) was not created by spawn"
+        );
     }
 
     #[test]
     fn more_than_one_address_needs_open_and_its_own_group() {
         let subnets = || vec![subnet("subnet-2", "vpc-2", true)];
         let plan_of = |groups: GroupRequest| plan(&request(groups, None), &readings(subnets(), vec![]));
-        assert_eq!(problem(plan_of(own(&["203.0.113.0/24"], false))), "ssh.from 203.0.113.0/24 has more than one address");
-        assert_eq!(problem(plan_of(own(&["0.0.0.0/0"], false))), "ssh.from 0.0.0.0/0 has more than one address");
+        assert_eq!(
+            problem(plan_of(own(&["203.0.113.0/24"], false))),
+            "ssh.from 203.0.113.0/24 has more than one address"
+        );
+        assert_eq!(
+            problem(plan_of(own(&["0.0.0.0/0"], false))),
+            "ssh.from 0.0.0.0/0 has more than one address"
+        );
         assert!(problem(plan_of(own(&["everywhere"], true))).contains("is not an address range"));
         match plan_of(own(&["0.0.0.0/0", "::/0"], true)) {
             Ok(GroupPlan::Create { name, rules, .. }) => {
@@ -434,7 +457,12 @@ mod tests {
     #[test]
     fn a_group_that_is_open_to_the_world_is_named() {
         let mut open = group("sg-1", SSH_GROUP, "vpc-2", vec![rule("0.0.0.0/0", None)]);
-        open.rules.push(GroupRule { protocol: "-1".into(), ports: None, source: "::/0".into(), description: None });
+        open.rules.push(GroupRule {
+            protocol: "-1".into(),
+            ports: None,
+            source: "::/0".into(),
+            description: None,
+        });
         open.rules.push(GroupRule { ports: Some((8000, 8999)), ..rule("10.0.0.0/8", None) });
         assert_eq!(open.open_ports(), ["22", "all"]);
         let asks = request(own(&["203.0.113.7"], false), None);

@@ -66,9 +66,12 @@ impl KeyPlan {
         match self {
             KeyPlan::Use(name) => ProvisionStep::new("key pair", name, "use", None),
             KeyPlan::Import(key) => ProvisionStep::new("key pair", &key.name, "import", None),
-            KeyPlan::Make { path } => {
-                ProvisionStep::new("key pair", path, "create", Some("made with ssh-keygen, then imported".into()))
-            }
+            KeyPlan::Make { path } => ProvisionStep::new(
+                "key pair",
+                path,
+                "create",
+                Some("made with ssh-keygen, then imported".into()),
+            ),
             KeyPlan::Nothing => ProvisionStep::new("key pair", "-", "none", None),
         }
     }
@@ -114,10 +117,9 @@ pub(super) fn plan(
             None => {
                 let mut same: Vec<&KeyPairView> = keys.iter().filter(|view| is_key(view, key)).collect();
                 same.sort_by(|a, b| a.name.cmp(&b.name));
-                Ok(same.first().map_or_else(
-                    || KeyPlan::Import(key.clone()),
-                    |view| KeyPlan::Use(view.name.clone()),
-                ))
+                Ok(same
+                    .first()
+                    .map_or_else(|| KeyPlan::Import(key.clone()), |view| KeyPlan::Use(view.name.clone())))
             }
         },
     }
@@ -156,7 +158,10 @@ mod tests {
         check(&[pair("laptop", Some(other), "abc=")], KeyPlan::Import(own()));
         check(&[pair("laptop", Some(mine), "")], KeyPlan::Use("laptop".into()));
         check(&[pair("z", Some(mine), ""), pair("a", Some(mine), "")], KeyPlan::Use("a".into()));
-        check(&[pair("a", Some(mine), ""), pair("spawn-0123", Some(mine), "")], KeyPlan::Use("spawn-0123".into()));
+        check(
+            &[pair("a", Some(mine), ""), pair("spawn-0123", Some(mine), "")],
+            KeyPlan::Use("spawn-0123".into()),
+        );
         check(&[pair("laptop", None, "abc=")], KeyPlan::Use("laptop".into()));
         check(&[pair("laptop", None, "abd=")], KeyPlan::Import(own()));
     }

@@ -311,7 +311,9 @@ mod tests {
         let trust = with(|view| view.trust = view.trust.as_ref().map(|text| text.replace("ec2.", "lambda.")));
         assert_eq!(trust.len(), 1, "{trust:?}");
         assert_eq!(with(|view| view.trust = None), trust, "an unread trust policy is no proof");
-        let wider = with(|view| view.policy = view.policy.as_ref().map(|text| text.replace("ec2:CreateTags", "ec2:*")));
+        let wider = with(|view| {
+            view.policy = view.policy.as_ref().map(|text| text.replace("ec2:CreateTags", "ec2:*"))
+        });
         assert_eq!(wider.len(), 2, "{wider:?}");
         assert!(wider[0].contains("also has") && wider[0].contains("ec2:*"), "{wider:?}");
         assert!(wider[1].contains("lacks") && wider[1].contains("ec2:CreateTags"), "{wider:?}");
@@ -322,8 +324,10 @@ mod tests {
     fn the_spelling_of_a_policy_does_not_matter() {
         let mut view = complete();
         view.policy = view.policy.map(|text| {
-            text.replace("[\"ec2:CreateTags\"]", "\"ec2:CreateTags\"")
-                .replace("[\"ec2:StopInstances\", \"ec2:TerminateInstances\"]", "[\"ec2:TerminateInstances\", \"ec2:StopInstances\"]")
+            text.replace("[\"ec2:CreateTags\"]", "\"ec2:CreateTags\"").replace(
+                "[\"ec2:StopInstances\", \"ec2:TerminateInstances\"]",
+                "[\"ec2:TerminateInstances\", \"ec2:StopInstances\"]",
+            )
         });
         assert_eq!(own_plan(view), Ok(RolePlan::Use(ROLE.into())));
     }
@@ -340,11 +344,12 @@ mod tests {
 
     #[test]
     fn a_named_role_needs_an_instance_profile_with_a_role() {
-        let check = |view: RoleView, expected: Result<RolePlan, &str>| {
-            match (plan(&request(RoleRequest::Named("web".into())), Some(&Ok(view))), expected) {
-                (Err(ProvisionError::Refused(refusal)), Err(problem)) => assert_eq!(refusal.problem, problem),
-                (found, expected) => assert_eq!(found.ok(), expected.ok()),
-            }
+        let check = |view: RoleView, expected: Result<RolePlan, &str>| match (
+            plan(&request(RoleRequest::Named("web".into())), Some(&Ok(view))),
+            expected,
+        ) {
+            (Err(ProvisionError::Refused(refusal)), Err(problem)) => assert_eq!(refusal.problem, problem),
+            (found, expected) => assert_eq!(found.ok(), expected.ok()),
         };
         check(
             RoleView { profile: Some(vec!["any".into()]), ..RoleView::default() },

@@ -49,7 +49,8 @@ const TAGGED_CALLS: [&str; 4] =
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
-    let text = serde_json::to_string_pretty(&policy(!args.reap, args.create_role)).expect("a policy is plain JSON");
+    let text =
+        serde_json::to_string_pretty(&policy(!args.reap, args.create_role)).expect("a policy is plain JSON");
     printer.text(&format!("{text}\n"))?;
     Ok(Exit::Done)
 }

@@ -6,8 +6,8 @@ use fleet::image::ImageChoice;
 use fleet::launch::LaunchRecord;
 use fleet::launch_plan::{LaunchIdentity, LaunchPlan};
 use fleet::ports::CallerAccount;
-use fleet::refusal::RefusalContext;
 use fleet::provision::{ProvisionPlan, Provisioned};
+use fleet::refusal::RefusalContext;
 use lifecycle::Terms;
 
 use crate::Ports;
@@ -113,7 +113,8 @@ impl PreparedLaunch {
 
     /// Returns everything that the launch creates or uses.
     pub(crate) fn resources(&self) -> Vec<String> {
-        let created = self.record.request.resources().into_iter().map(|resource| format!("create {resource}"));
+        let created =
+            self.record.request.resources().into_iter().map(|resource| format!("create {resource}"));
         let steps = self.provisions.steps().into_iter().filter(|step| step.action != "none");
         let shared = steps.map(|step| {
             let note = step.note.map_or(String::new(), |note| format!(" ({note})"));

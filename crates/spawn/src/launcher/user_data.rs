@@ -56,7 +56,9 @@ pub(crate) fn compose_user_data(
     ports: &Ports<'_>,
 ) -> Result<Vec<u8>, Failure> {
     let source = match DeliveryMethod::parse(deliver)? {
-        DeliveryMethod::Address(address) => Some(DaemonFile::load(&ports.executable, architecture)?.source(&address)?),
+        DeliveryMethod::Address(address) => {
+            Some(DaemonFile::load(&ports.executable, architecture)?.source(&address)?)
+        }
         DeliveryMethod::Push | DeliveryMethod::None => None,
     };
     let text = serde_json::to_string(terms).expect("terms are plain JSON");

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use fleet::instance::InstanceDetails;
 use fleet::ports::{
-    GroupRule, GroupSelector, GroupView, Groups, KeyPairView, Keys, ProvisionFault, RoleView, Roles, SubnetView,
+    GroupRule, GroupSelector, GroupView, Groups, KeyPairView, Keys, ProvisionFault, RoleView, Roles,
+    SubnetView,
 };
 use fleet::provision::{POLICY_NAME, ProvisionPlan, Provisioned, ROLE, SSH_GROUP, role_documents};
 
@@ -61,7 +62,12 @@ impl Desk {
     fn with<T>(&self, code: impl FnOnce(&Ports<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut result = None;
         self.home.with_ports(&self.cloud, &faulty(&self.cloud, &[]), &self.provisions, |ports, _| {
-            let ports = Ports { processes: &KeygenAlone, home: ports.home.clone(), executable: ports.executable.clone(), ..*ports };
+            let ports = Ports {
+                processes: &KeygenAlone,
+                home: ports.home.clone(),
+                executable: ports.executable.clone(),
+                ..*ports
+            };
             result = Some(code(&ports));
             Ok(Exit::Done)
         });
@@ -113,7 +119,15 @@ fn whole_role() -> RoleView {
 fn a_first_launch_creates_everything_and_a_second_one_nothing() {
     let desk = Desk::new();
     let (first, notes) = desk.provide(&flags()).unwrap();
-    let created = ["import_key", "create_group", "add_rule", "create_role", "put_policy", "create_profile", "fill_profile"];
+    let created = [
+        "import_key",
+        "create_group",
+        "add_rule",
+        "create_role",
+        "put_policy",
+        "create_profile",
+        "fill_profile",
+    ];
     assert_eq!(desk.provisions.changes(), created);
     assert_eq!(notes, [""; 0]);
     assert_eq!(first.profile.as_deref(), Some(ROLE));
@@ -167,14 +181,26 @@ fn a_user_without_a_key_gets_one() {
 
 #[test]
 fn every_lost_answer_and_every_cut_ends_in_the_same_resources() {
-    let calls = ["import_key", "create_group", "add_rule", "create_role", "put_policy", "create_profile", "fill_profile"];
+    let calls = [
+        "import_key",
+        "create_group",
+        "add_rule",
+        "create_role",
+        "put_policy",
+        "create_profile",
+        "fill_profile",
+    ];
     let expected = Desk::new().provide(&flags()).unwrap().0;
     for call in calls {
         for fault in [ProvisionFault::Lost, ProvisionFault::ReplyLost] {
             let desk = Desk::new();
             desk.provisions.fail(call, fault.clone());
             let (found, notes) = desk.provide(&flags()).unwrap();
-            assert_eq!((found.key, found.profile), (expected.key.clone(), expected.profile.clone()), "{call} {fault:?}");
+            assert_eq!(
+                (found.key, found.profile),
+                (expected.key.clone(), expected.profile.clone()),
+                "{call} {fault:?}"
+            );
             assert_eq!(found.groups, [desk.group().id], "{call} {fault:?}");
             assert_eq!((desk.group().rules.len(), notes.len()), (1, 0), "{call} {fault:?}");
         }
@@ -210,7 +236,9 @@ fn without_the_permission_for_roles_the_launch_says_what_is_lost() {
     assert_eq!(found.profile, None);
     assert_eq!(
         notes,
-        ["without a role spawnd writes no tags and ends the instance by powering it off: create_role: AccessDenied"]
+        [
+            "without a role spawnd writes no tags and ends the instance by powering it off: create_role: AccessDenied"
+        ]
     );
     let desk = Desk::new();
     desk.provisions.fail("read_role", ProvisionFault::Denied("AccessDenied".into()));
@@ -240,14 +268,22 @@ fn an_unknown_address_adds_no_rule_and_is_named() {
     let provide = |flags: &ProvisionFlags<'_>| {
         desk.with(|ports| {
             let address = FixedAddress(Err("checkip.amazonaws.com does not answer".into()));
-            let ports = Ports { address: &address, home: ports.home.clone(), executable: ports.executable.clone(), ..*ports };
+            let ports = Ports {
+                address: &address,
+                home: ports.home.clone(),
+                executable: ports.executable.clone(),
+                ..*ports
+            };
             let plan = plan_provision(flags, &ports.account.caller().unwrap(), &ports)?;
             let mut notes = Vec::new();
             ensure(&plan, noon(), &ports, &mut notes).map(|_| notes)
         })
     };
     let notes = provide(&flags()).unwrap();
-    assert!(notes[0].contains("public address is unknown (checkip.amazonaws.com does not answer)"), "{notes:?}");
+    assert!(
+        notes[0].contains("public address is unknown (checkip.amazonaws.com does not answer)"),
+        "{notes:?}"
+    );
     assert_eq!(desk.group().rules, []);
     provide(&ProvisionFlags { ssh_from: "198.51.100.9/32", ..flags() }).unwrap();
     assert_eq!(desk.group().rules[0].source, "198.51.100.9/32");
@@ -274,7 +310,12 @@ fn a_new_address_replaces_this_machines_rule_alone() {
     let renew = |address: &str, seen: &InstanceView| {
         let address = FixedAddress(Ok(address.parse().unwrap()));
         desk.with(|ports| {
-            let ports = Ports { address: &address, home: ports.home.clone(), executable: ports.executable.clone(), ..*ports };
+            let ports = Ports {
+                address: &address,
+                home: ports.home.clone(),
+                executable: ports.executable.clone(),
+                ..*ports
+            };
             renew_rule(seen, "auto", &ports.account.caller().unwrap(), &ports)
         })
     };
@@ -322,20 +363,26 @@ fn cleanup_deletes_only_what_no_instance_needs() {
     };
     desk.cloud.add(seen);
     desk.provisions.add_key(REGION, KeyPairView { name: "team".into(), ..KeyPairView::default() });
-    desk.provisions.add_group(REGION, GroupView { id: "sg-web".into(), name: "web".into(), ..GroupView::default() });
+    desk.provisions
+        .add_group(REGION, GroupView { id: "sg-web".into(), name: "web".into(), ..GroupView::default() });
     let before = desk.provisions.changes();
     let idle = desk.spawn(&["cleanup", "--yes"]);
     assert_eq!(idle.ended, Ok(Exit::NothingMatched), "{}", idle.err);
     desk.cloud.forward(SignedDuration::from_hours(31 * 24));
     let old = desk.spawn(&["cleanup"]).good();
-    assert!(old.contains("rule,") && old.contains("port 22 from 203.0.113.7/32,planned,added 31d ago"), "{old}");
+    assert!(
+        old.contains("rule,") && old.contains("port 22 from 203.0.113.7/32,planned,added 31d ago"),
+        "{old}"
+    );
     assert_eq!(old.lines().count(), 2, "{old}");
     desk.cloud.change("i-1", |seen| seen.state = InstanceState::Terminated);
     let shown = desk.spawn(&["cleanup"]);
     assert!(shown.err.contains("nothing was done; spawn cleanup --yes deletes 3"), "{}", shown.err);
     assert_eq!(desk.provisions.changes(), before);
     let done = desk.spawn(&["cleanup", "--yes"]).good();
-    for expected in ["us-east-1,security group,spawn-ssh (", "us-east-1,key pair,spawn-", ",role,spawn-instance,deleted"] {
+    for expected in
+        ["us-east-1,security group,spawn-ssh (", "us-east-1,key pair,spawn-", ",role,spawn-instance,deleted"]
+    {
         assert!(done.contains(expected), "{expected}: {done}");
     }
     assert_eq!(desk.provisions.list_keys(REGION).unwrap().len(), 1, "the team's key is not spawn's");
@@ -349,14 +396,26 @@ fn cleanup_leaves_what_it_cannot_judge() {
     let desk = Desk::new();
     desk.provide(&flags()).unwrap();
     let part = desk.spawn(&["cleanup", "--region", REGION]);
-    assert!(part.err.contains("spawn-instance was left alone: an instance of an unread region"), "{}", part.err);
+    assert!(
+        part.err.contains("spawn-instance was left alone: an instance of an unread region"),
+        "{}",
+        part.err
+    );
     desk.provisions.fail("delete_group", ProvisionFault::Refused("DependencyViolation".into()));
     let failed = desk.spawn(&["cleanup", "--yes"]);
     assert_eq!(failed.failed(), "1 of 3 could not be deleted");
-    assert!(failed.out.contains("security group,spawn-ssh") && failed.out.contains("failed,delete_group"), "{}", failed.out);
+    assert!(
+        failed.out.contains("security group,spawn-ssh") && failed.out.contains("failed,delete_group"),
+        "{}",
+        failed.out
+    );
     desk.provisions.set_role(ROLE, RoleView { inline: vec!["more".into()], ..whole_role() });
     let differs = desk.spawn(&["cleanup"]);
-    assert!(differs.err.contains("it differs from spawn's: it also has the inline policy more"), "{}", differs.err);
+    assert!(
+        differs.err.contains("it differs from spawn's: it also has the inline policy more"),
+        "{}",
+        differs.err
+    );
     desk.provisions.fail("list_keys", ProvisionFault::Lost);
     let blind = desk.spawn(&["cleanup", "--yes"]);
     assert!(blind.failed().contains("could not be queried"), "{}", blind.failed());
