@@ -511,3 +511,29 @@ fn a_token_of_another_request_is_queried_and_never_sent_again() {
     assert_eq!(effects, [LaunchEffect::Tell(LaunchOutcome::Open("another request".to_string()))]);
     assert!(launching.launch.is_open());
 }
+
+#[test]
+fn a_pending_instance_is_queried_every_five_seconds_for_ten_minutes() {
+    let world = LaunchWorld::new();
+    world.cloud.launch_pending(SignedDuration::from_mins(30), InstanceState::Running, None);
+    world.cloud.launch_once(&request(), "a");
+    let pending = LaunchEvent::Found(Ok(world.cloud.all()));
+    let pauses = pauses(LaunchPhase::Sent(caller().now), pending.clone());
+    assert_eq!(pauses, vec![5; 120]);
+    // Its id is recorded once, before the first pause.
+    let disk = LaunchRecord { phase: LaunchPhase::Sent(caller().now), ..world.disk.clone() };
+    let (launching, _) = step(LaunchProgress::new(disk), LaunchEvent::Begin, caller().now);
+    let (launching, effects) = step(launching, pending.clone(), caller().now);
+    let wait = LaunchEffect::Wait(SignedDuration::from_secs(5));
+    assert_eq!(effects, [LaunchEffect::Save, wait.clone()]);
+    assert_eq!(launching.launch.phase, LaunchPhase::Launched("i-memory0000".to_string()));
+    let (launching, effects) = step(launching, LaunchEvent::Waited, caller().now);
+    assert_eq!(effects, [LaunchEffect::Look]);
+    let (launching, effects) = step(launching, pending, caller().now);
+    assert_eq!(effects, [wait]);
+    // Its failure ends the launch.
+    let (launching, _) = step(launching, LaunchEvent::Waited, caller().now);
+    world.cloud.forward(SignedDuration::from_mins(30));
+    let (_, effects) = step(launching, LaunchEvent::Found(Ok(world.cloud.all())), caller().now);
+    assert!(matches!(effects[..], [LaunchEffect::Save, LaunchEffect::Tell(LaunchOutcome::Running(_))]));
+}
