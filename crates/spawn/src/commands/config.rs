@@ -43,8 +43,9 @@ pub struct ConfigShowArgs {
 /// Trust the project's .spawn.yaml with its present content.
 ///
 /// A file that came with a cloned repository must not run code or grant rights. Without trust it
-/// sets only type, region, zone, ttl, idle_timeout, on_idle, on_expiry, disk, spot, max_price, tags,
-/// project and team. The other keys are ignored, and each command that uses the settings names them.
+/// sets only type, region, zone, ttl, idle_timeout, on_idle, on_expiry, disk, spot, max_price,
+/// tags, project and team. The other keys are ignored, and each command that uses the settings
+/// names them.
 ///
 /// Trust covers the path, the content of the file, and the content of the files that user_data
 /// names. After a change the file has to be trusted again.

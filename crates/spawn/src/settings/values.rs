@@ -7,6 +7,8 @@ use domain::{InstanceType, Region, parse_exact, parse_memory_mib, parse_region_n
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 
+use crate::delivery::DeliveryMethod;
+
 /// A parser. The error is a sentence that quotes the value.
 pub(crate) type ValueParser<T> = fn(&str) -> Result<T, String>;
 
@@ -86,14 +88,9 @@ pub(crate) fn parse_price(text: &str) -> Result<String, String> {
     }
 }
 
-/// Returns the way of spawnd to the instance.
+/// Returns the way of spawnd to the instance, as it was written.
 pub(crate) fn parse_delivery(text: &str) -> Result<String, String> {
-    let is_address =
-        ["https://", "s3://"].iter().any(|scheme| text.len() > scheme.len() && text.starts_with(scheme));
-    if !(is_address || ["push", "none"].contains(&text)) {
-        let near = suggest_closest(text, ["push", "none"]);
-        return Err(format!("\"{text}\" is not push, none, an https:// address or an s3:// address{near}"));
-    }
+    DeliveryMethod::parse(text).map_err(|failure| failure.message)?;
     parse_line(text)
 }
 
@@ -198,16 +195,6 @@ mod tests {
         }
         for bad in ["-oX", "root user", "", "Ünal", "0day"] {
             assert!(parse_login(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn only_known_ways_deliver_spawnd() {
-        for good in ["push", "none", "https://example.com/{arch}", "s3://bucket/prefix"] {
-            assert_eq!(parse_delivery(good).as_deref(), Ok(good));
-        }
-        for bad in ["http://example.com", "file:///spawnd", "https://", "", "pull"] {
-            assert!(parse_delivery(bad).is_err(), "{bad:?}");
         }
     }
 }
