@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::config::http::HttpResponse;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{
     Filter, HttpTokensState, Instance, InstanceAttributeName, InstanceMetadataTagsState, SpotInstanceType,
     Tag,
@@ -28,36 +26,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::clients::{self, REGIONS_AT_ONCE, ServerDate};
-use crate::gap::gap_of;
 use crate::{AwsClient, account, launch_call, values};
+
+pub(crate) use crate::fleet_error::{failed, gap};
 
 impl AwsClient {
     /// An EC2 client in a region, with the default profile.
     pub(crate) fn ec2(&self, region: &str) -> Client {
         clients::ec2(&self.config(None), Some(region), &ServerDate::default())
-    }
-}
-
-pub(crate) fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    gap_of("spawn", action, error)
-}
-
-pub(crate) fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    move |error| {
-        let why = gap(action, &error);
-        match &error {
-            SdkError::ServiceError(answer) if !answer.raw().status().is_server_error() => {
-                let code = answer.err().code().unwrap_or_default().to_string();
-                FleetError::Refused { code, why }
-            }
-            _ => FleetError::Failed(why),
-        }
     }
 }
 

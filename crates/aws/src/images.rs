@@ -7,7 +7,7 @@ use fleet::ports::{FleetError, Images};
 
 use crate::AwsClient;
 use crate::clients::{self, ServerDate};
-use crate::cloud::failed;
+use crate::fleet_error::failed;
 
 impl Images for AwsClient {
     fn find_image(

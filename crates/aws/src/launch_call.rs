@@ -20,7 +20,7 @@ use fleet::ports::FleetError;
 use fleet::refusal::{RefusalClass, classify};
 use lifecycle::PowerOff;
 
-use crate::cloud::{failed, gap};
+use crate::fleet_error::{failed, gap};
 
 const ACTION: &str = "ec2:RunInstances";
 

@@ -15,6 +15,7 @@ mod clients;
 mod cloud;
 mod datasets;
 mod document;
+mod fleet_error;
 mod gap;
 mod groups;
 mod heartbeat;

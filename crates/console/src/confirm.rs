@@ -14,8 +14,8 @@ pub fn confirm(question: &str) -> Option<bool> {
     Some(means_yes(&line))
 }
 
-/// Shows the user a question on the terminal, and returns the typed line. Returns `None` if standard
-/// input or standard error is not a terminal, or at the end of the input.
+/// Shows the user a question on the terminal, and returns the typed line. Returns `None` if
+/// standard input or standard error is not a terminal, or at the end of the input.
 pub fn prompt(question: &str) -> Option<String> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {

@@ -155,7 +155,8 @@ enum LaunchNextStep {
 /// Whether the request may be sent at this instant.
 fn may_send(launch: &LaunchRecord, now: Timestamp) -> bool {
     let age = now.duration_since(launch.planned);
-    // AWS's clock has whole seconds and comes from many machines, so the plan may seem to lie ahead.
+    // AWS's clock has whole seconds and comes from many machines, so the plan may seem to lie
+    // ahead.
     (-SignedDuration::from_mins(5)..RESEND).contains(&age)
 }
 

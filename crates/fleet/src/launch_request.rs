@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 pub struct LaunchRequest {
     /// The region's code.
     pub region: String,
-    /// The name or the id of an availability zone, such as `eu-west-1a` or `euw1-az1`; none lets EC2
-    /// choose.
+    /// The name or the id of an availability zone, such as `eu-west-1a` or `euw1-az1`; none lets
+    /// EC2 choose.
     pub zone: Option<String>,
     /// The id of a subnet; none for the default one.
     pub subnet: Option<String>,

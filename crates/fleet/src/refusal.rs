@@ -1,8 +1,8 @@
 //! The error codes of AWS: their class, and the next command to type.
 //!
 //! One table classifies every code that launching, powering and ending an instance can meet. The
-//! codes and their meaning are from "Error codes for the Amazon EC2 API" and from the API references
-//! of IAM, SSM and Service Quotas. A code that is not in the table is a [`RefusalClass::Request`]
+//! codes and their meaning are from "Error codes for the Amazon EC2 API" and from the API
+//! references of IAM, SSM and Service Quotas. A code that is not in the table is a [`RefusalClass::Request`]
 //! without a hint.
 
 /// The kind of a refusal, which decides about a repetition.

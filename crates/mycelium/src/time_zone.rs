@@ -19,7 +19,8 @@ pub(crate) fn local_time_zone() -> TimeZone {
     TimeZoneDatabase::bundled().get(zone_name(&name)).unwrap_or(TimeZone::UTC)
 }
 
-/// Returns the IANA name in a path such as `/usr/share/zoneinfo/Europe/Berlin`, or in a value of TZ.
+/// Returns the IANA name in a path such as `/usr/share/zoneinfo/Europe/Berlin`, or in a value of
+/// TZ.
 fn zone_name(text: &str) -> &str {
     text.rsplit_once("zoneinfo/").map_or(text, |(_, name)| name).trim_start_matches(':')
 }

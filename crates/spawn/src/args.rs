@@ -9,7 +9,7 @@ use console::CommonFlags;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
 use crate::commands::deliver::DeliverArgs;
-use crate::commands::launch::LaunchArgs;
+use crate::launcher::args::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;

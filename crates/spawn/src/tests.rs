@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
+mod launch_choice_tests;
 mod launching;
 mod provisioning;
 
@@ -183,7 +184,7 @@ impl SpawnHome {
             account,
             instances: cloud,
             images: cloud.fleet,
-            warehouse: &|| Ok(Box::new(launching::priced_warehouse())),
+            warehouse: &|| Ok(Box::new(launch_choice_tests::priced_warehouse())),
             provisioning: provisions,
             address: &FixedAddress(Ok("203.0.113.7".parse().unwrap())),
             settings: &settings,
@@ -194,7 +195,7 @@ impl SpawnHome {
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
             prompt: &|_| None,
-            input: &|_| Ok(launching::TRUFFLE_ROWS.to_string()),
+            input: &|_| Ok(launch_choice_tests::TRUFFLE_ROWS.to_string()),
             time_zone: &|| jiff::tz::TimeZone::UTC,
             processes: &NoPrograms,
             home: self.0.path().into(),

@@ -84,8 +84,8 @@ pub trait Instances {
         disks: &[String],
     ) -> Result<Vec<RemainingResource>, FleetError>;
 
-    /// Sends the launch request as a dry run: EC2 checks the permissions and the parameters, but not
-    /// the capacity, and launches nothing.
+    /// Sends the launch request as a dry run: EC2 checks the permissions and the parameters, but
+    /// not the capacity, and launches nothing.
     ///
     /// # Errors
     /// EC2 would refuse the launch, or did not answer.

@@ -42,7 +42,15 @@ const PREPARING: [&str; 6] = [
     "ssm:GetParameters",
 ];
 /// The other resource types that a launch needs.
-const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
+const FROM: [&str; 7] = [
+    "image",
+    "key-pair",
+    "network-interface",
+    "security-group",
+    "spot-instances-request",
+    "subnet",
+    "volume",
+];
 /// The calls that create resources with tags.
 const TAGGED_CALLS: [&str; 4] =
     ["RunInstances", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"];

@@ -4,7 +4,7 @@ use console::{Failure, FailureKind, Printer};
 use serde_json::{Map, Value};
 
 use crate::Ports;
-use crate::commands::launch::LaunchArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Limit of the input, in MiB.
 const LARGEST_INPUT: usize = 16;

@@ -4,6 +4,7 @@
 //! [`prepared::PreparedLaunch`], which is shown, compared with a plan file, or carried out by
 //! [`settle`]. The decisions are those of `fleet::launch_plan` and `fleet::launch`.
 
+pub(crate) mod args;
 mod environment;
 pub(crate) mod input;
 pub(crate) mod order;

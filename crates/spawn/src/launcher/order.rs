@@ -13,7 +13,7 @@ use lifecycle::clock_time::parse_clock;
 use serde::{Deserialize, Serialize};
 
 use crate::Ports;
-use crate::commands::launch::LaunchArgs;
+use crate::launcher::args::LaunchArgs;
 use crate::delivery::DeliveryMethod;
 use crate::provision::ProvisionFlags;
 use crate::settings::{SettingsLayer, SpawnSettings};

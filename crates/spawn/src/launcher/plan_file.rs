@@ -10,7 +10,7 @@ use domain::Timestamp;
 use durable::PRIVATE;
 use serde::{Deserialize, Serialize};
 
-use crate::commands::launch::LaunchArgs;
+use crate::launcher::args::LaunchArgs;
 use crate::launcher::order::LaunchOrder;
 
 /// The version that this program writes and reads.

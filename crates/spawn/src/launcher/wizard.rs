@@ -3,7 +3,7 @@
 use console::Failure;
 
 use crate::Ports;
-use crate::commands::launch::LaunchArgs;
+use crate::launcher::args::LaunchArgs;
 use crate::launcher::order::resolve_settings;
 
 /// Asks for the instance type, the running time and the name. An empty answer takes the setting, or
