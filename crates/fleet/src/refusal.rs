@@ -2,8 +2,8 @@
 //!
 //! One table classifies every code that launching, powering and ending an instance can meet. The
 //! codes and their meaning are from "Error codes for the Amazon EC2 API" and from the API
-//! references of IAM, SSM and Service Quotas. A code that is not in the table is a [`RefusalClass::Request`]
-//! without a hint.
+//! references of IAM, SSM and Service Quotas. A code that is not in the table is a
+//! [`RefusalClass::Request`] without a hint.
 
 /// The kind of a refusal, which decides about a repetition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
