@@ -42,8 +42,10 @@ impl Account for AwsClient {
         let config = self.config(None);
         let dated = ServerDate::default();
         let asked = self.runtime.block_on(async {
-            let (account, arn) = account::identity(&config, &dated).await?;
-            let (regions, disabled) = account::region_names(&config, &dated).await?;
+            let (identity, regions) =
+                tokio::join!(account::identity(&config, &dated), account::region_names(&config, &dated));
+            // The failure of the identity explains the other one.
+            let ((account, arn), (regions, disabled)) = (identity?, regions?);
             Ok((account, arn, regions, disabled))
         });
         let (account, arn, regions, disabled) = asked.map_err(|error| match error {

@@ -3,44 +3,56 @@
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{DeviceType, Image, InstanceType, InstanceTypeInfo};
 use fleet::image::{ARCHITECTURES, ImageChoice, ImageFacts, LaunchableType};
-use fleet::ports::{FleetError, Images};
+use fleet::ports::{FleetError, FoundImage, Images};
 
 use crate::AwsClient;
 use crate::clients::{self, ServerDate};
 use crate::fleet_error::failed;
 
 impl Images for AwsClient {
-    fn find_image(
-        &self,
+    fn query_image<'a>(
+        &'a self,
         region: &str,
         instance_type: &str,
         choice: &ImageChoice,
-    ) -> Result<(LaunchableType, Option<ImageFacts>), FleetError> {
+    ) -> Box<dyn FnOnce() -> FoundImage + 'a> {
         let client = self.ec2(region);
-        let config = self.config(None);
-        self.runtime.block_on(async {
-            let alias = match choice {
-                ImageChoice::Newest(alias) => alias,
-                ImageChoice::Id(id) => {
-                    let both = tokio::try_join!(describe_type(&client, instance_type), describe(&client, id));
-                    return both.map(|(kind, image)| (kind, Some(image)));
-                }
-            };
-            let names = ARCHITECTURES.map(|architecture| alias.parameter(architecture));
-            let ssm = clients::ssm(&config, region, &ServerDate::default());
-            let (kind, found) =
-                tokio::try_join!(describe_type(&client, instance_type), parameters(&ssm, &names))?;
-            let Some(architecture) = kind.architecture() else { return Ok((kind, None)) };
-            let name = alias.parameter(architecture);
-            match found.into_iter().find(|(known, _)| *known == name) {
-                Some((_, id)) => Ok((kind, Some(describe(&client, &id).await?))),
-                None => Ok((kind, None)),
-            }
+        let ssm = clients::ssm(&self.config(None), region, &ServerDate::default());
+        let (instance_type, choice) = (instance_type.to_string(), choice.clone());
+        // The task makes progress while any other call is waited for.
+        let task =
+            self.runtime.spawn(async move { find_image(&client, &ssm, &instance_type, &choice).await });
+        Box::new(|| {
+            let ended = self.runtime.block_on(task);
+            ended.unwrap_or_else(|_| Err(FleetError::Failed("the request was interrupted".to_string())))
         })
     }
 
     fn describe_image(&self, region: &str, id: &str) -> Result<ImageFacts, FleetError> {
         self.runtime.block_on(describe(&self.ec2(region), id))
+    }
+}
+
+async fn find_image(
+    client: &Client,
+    ssm: &aws_sdk_ssm::Client,
+    instance_type: &str,
+    choice: &ImageChoice,
+) -> FoundImage {
+    let alias = match choice {
+        ImageChoice::Newest(alias) => alias,
+        ImageChoice::Id(id) => {
+            let both = tokio::try_join!(describe_type(client, instance_type), describe(client, id));
+            return both.map(|(kind, image)| (kind, Some(image)));
+        }
+    };
+    let names = ARCHITECTURES.map(|architecture| alias.parameter(architecture));
+    let (kind, found) = tokio::try_join!(describe_type(client, instance_type), parameters(ssm, &names))?;
+    let Some(architecture) = kind.architecture() else { return Ok((kind, None)) };
+    let name = alias.parameter(architecture);
+    match found.into_iter().find(|(known, _)| *known == name) {
+        Some((_, id)) => Ok((kind, Some(describe(client, &id).await?))),
+        None => Ok((kind, None)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! A range of IP addresses in a security group's rule.
 
 use std::fmt;
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// A range of IPv4 or IPv6 addresses, such as `203.0.113.7/32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,8 +21,8 @@ pub struct AddressRangeError {
 impl AddressRange {
     /// The range with every IPv4 address, and the one with every IPv6 address.
     pub const EVERYTHING: [AddressRange; 2] = [
-        AddressRange { address: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), prefix: 0 },
-        AddressRange { address: IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), prefix: 0 },
+        AddressRange { address: IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), prefix: 0 },
+        AddressRange { address: IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED), prefix: 0 },
     ];
 
     /// Returns the range with one address. An IPv4 address in IPv6 notation becomes one of IPv4.

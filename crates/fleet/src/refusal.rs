@@ -217,6 +217,11 @@ const RULES: &[RefusalRule] = {
         ),
         rule("InvalidAMIID.NotFound", Request, IMAGES),
         rule("InvalidAMIID.Malformed", Request, IMAGES),
+        rule(
+            "InvalidInstanceType",
+            Request,
+            "truffle search lists the types; truffle show {type} the closest one",
+        ),
         rule("InvalidSubnetID.NotFound", Request, SUBNETS),
         rule("InvalidSubnetID.Malformed", Request, SUBNETS),
         rule("InvalidSubnet.Conflict", Request, SUBNETS),

@@ -9,10 +9,10 @@ use console::CommonFlags;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
 use crate::commands::deliver::DeliverArgs;
-use crate::launcher::args::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///

@@ -2,8 +2,8 @@
 //!
 //! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls the
 //! ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
-//! reads prices from the local warehouse, and knows nothing about the programs on an instance except
-//! spawnd, which a launch delivers.
+//! reads prices from the local warehouse, and knows nothing about the programs on an instance
+//! except spawnd, which a launch delivers.
 
 mod args;
 mod commands;

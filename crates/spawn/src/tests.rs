@@ -4,7 +4,7 @@
 
 mod launch_choice_tests;
 mod launching;
-mod provisioning;
+mod provisioning_tests;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;

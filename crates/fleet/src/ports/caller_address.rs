@@ -1,6 +1,6 @@
 //! The port to this machine's public address.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 /// The address under which AWS sees this machine.
 pub trait CallerAddress {

@@ -3,7 +3,7 @@
 
 use super::FleetError;
 use super::account::{Account, CallerAccount};
-use super::images::Images;
+use super::images::{FoundImage, Images};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use crate::image::{ImageAlias, ImageChoice, ImageFacts, LaunchableType};
 use crate::instance::{
@@ -350,12 +350,12 @@ fn newest_image(alias: ImageAlias) -> ImageFacts {
 }
 
 impl Images for MemoryFleet {
-    fn find_image(
-        &self,
+    fn query_image<'a>(
+        &'a self,
         region: &str,
         instance_type: &str,
         choice: &ImageChoice,
-    ) -> Result<(LaunchableType, Option<ImageFacts>), FleetError> {
+    ) -> Box<dyn FnOnce() -> FoundImage + 'a> {
         // The only types with hibernation or another architecture than x86_64, as in EC2.
         let kind = LaunchableType {
             architectures: vec![
@@ -368,11 +368,11 @@ impl Images for MemoryFleet {
             memory_mib: 1024,
             hibernates: instance_type.starts_with("t3."),
         };
-        let image = match choice {
-            ImageChoice::Newest(alias) => kind.architecture().map(|_| newest_image(*alias)),
-            ImageChoice::Id(id) => Some(self.describe_image(region, id)?),
+        let found = match choice {
+            ImageChoice::Newest(alias) => Ok(kind.architecture().map(|_| newest_image(*alias))),
+            ImageChoice::Id(id) => self.describe_image(region, id).map(Some),
         };
-        Ok((kind, image))
+        Box::new(move || found.map(|image| (kind, image)))
     }
 
     fn describe_image(&self, _: &str, id: &str) -> Result<ImageFacts, FleetError> {

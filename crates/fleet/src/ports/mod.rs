@@ -16,7 +16,7 @@ pub use account::{Account, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
 pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
 pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
-pub use images::Images;
+pub use images::{FoundImage, Images};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use keys::{KeyPairView, Keys};
 pub use memory::MemoryFleet;

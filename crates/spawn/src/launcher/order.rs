@@ -13,8 +13,8 @@ use lifecycle::clock_time::parse_clock;
 use serde::{Deserialize, Serialize};
 
 use crate::Ports;
-use crate::launcher::args::LaunchArgs;
 use crate::delivery::DeliveryMethod;
+use crate::launcher::args::LaunchArgs;
 use crate::provision::ProvisionFlags;
 use crate::settings::{SettingsLayer, SpawnSettings};
 

@@ -53,10 +53,14 @@ impl PreparedLaunch {
         let image = ImageChoice::parse(&order.image).ok_or_else(|| {
             Failure::usage(format!("\"{}\" is not an image id or a short name of an image", order.image))
         })?;
-        let (facts, image) = ports
-            .images
-            .find_image(&choices.region, &kind, &image)
-            .map_err(|error| cloud_failure_in(error, &context))?;
+        let found = ports.images.query_image(&choices.region, &kind, &image);
+        let provisions = plan_provision(&order.provision_flags(), caller, ports)?;
+        let (facts, image) = found().map_err(|error| cloud_failure_in(error, &context))?;
+        if facts.architecture().is_none() {
+            let words = facts.architectures.join(" and ");
+            return Err(Failure::usage(format!("{kind} is {words}, and spawn launches 64-bit Linux alone"))
+                .hint("truffle search lists other types"));
+        }
         let Some(image) = image else {
             return Err(Failure::usage(format!("there is no image {} for {kind}", order.image))
                 .hint("add --image ami-…"));
@@ -74,7 +78,6 @@ impl PreparedLaunch {
         }
         request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
         order.image = image.id;
-        let provisions = plan_provision(&order.provision_flags(), caller, ports)?;
         let price = price_of(&request, ports, caller.now);
         let mut record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);
         record.access = order.access.clone();

@@ -134,7 +134,11 @@ fn contradictory_choices_are_refused_before_anything_is_created() {
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &words);
     assert!(told.failed().contains("is over, or less than a minute ahead"), "{}", told.failed());
     let mac = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["launch", "mac2.metal", "--ttl", "8h"]);
-    assert!(mac.failed().contains("there is no image al2023 for mac2.metal"), "{}", mac.failed());
+    assert!(
+        mac.failed().contains("mac2.metal is x86_64_mac, and spawn launches 64-bit Linux alone"),
+        "{}",
+        mac.failed()
+    );
 }
 
 #[test]
