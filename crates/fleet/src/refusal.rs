@@ -66,7 +66,7 @@ const OTHER_PLACE: &str =
     "leave out --zone, or choose another place: truffle zones {type} --region {region} lists the zones";
 const RAISE_QUOTA: &str = "aws service-quotas request-service-quota-increase --region {region} \
     --service-code ec2 --quota-code {quota} --desired-value VCPUS";
-const LOG_IN: &str = "log in again (aws sso login, aws configure), or name a profile with AWS_PROFILE";
+const LOG_IN: &str = "log in again (aws sso login, aws configure), or name a profile with --account";
 const POLICY: &str = "spawn policy prints a policy that is enough";
 const LIST: &str = "spawn list shows the instances and their states";
 const AGAIN: &str = "run the same command again in a minute";

@@ -26,7 +26,7 @@ mod tests;
 pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
-pub use settings::SpawnSources;
+pub use settings::{SpawnSources, profile_names};
 
 use commands::{cleanup, config, deliver, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};

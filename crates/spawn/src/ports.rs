@@ -72,7 +72,7 @@ pub(crate) fn cloud_failure(error: FleetError) -> Failure {
 pub(crate) fn cloud_failure_in(error: FleetError, context: &RefusalContext<'_>) -> Failure {
     match error {
         FleetError::Credentials(why) => Failure::broken(why)
-            .hint("log in (aws sso login, aws configure), or name a profile with AWS_PROFILE"),
+            .hint("log in (aws sso login, aws configure), or name a profile with --account"),
         FleetError::Refused { code, why } => refused_failure(&code, why, context),
         FleetError::Failed(why) => Failure::broken(why),
     }

@@ -63,7 +63,12 @@ const EFFECTS: &[EffectPlaces] = &[
     },
     EffectPlaces {
         effect: "thread::sleep",
-        places: &["collector/src/commands/watch.rs", "mycelium/src/main.rs", "spawnd"],
+        places: &[
+            "collector/src/commands/watch.rs",
+            "mycelium/src/main.rs",
+            "mycelium/src/processes.rs",
+            "spawnd",
+        ],
     },
     EffectPlaces { effect: "println!", places: &[] },
     EffectPlaces { effect: "Timestamp::now", places: &["app/src/process.rs", "spawnd/src/machine.rs"] },

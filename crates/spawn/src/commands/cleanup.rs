@@ -15,10 +15,10 @@ use crate::regions::{RegionScan, choose_regions, query_regions};
 /// Show the rules, groups, keys and the role that no instance needs, and delete them with --yes.
 ///
 /// Launches share a security group in each VPC, a key pair in each region and one role, so no
-/// launch deletes them. Planned are your rules that were added more than 30 days ago, spawn's groups
-/// without an instance, your imported keys with which no instance was launched, and spawn's role if
-/// no instance has it and it does not differ from spawn's. The next launch creates again what it
-/// needs.
+/// launch deletes them. Planned are your rules that were added more than 30 days ago, spawn's
+/// groups without an instance, your imported keys with which no instance was launched, and spawn's
+/// role if no instance has it and it does not differ from spawn's. The next launch creates again
+/// what it needs.
 ///
 /// Exit code 0 when the plan was shown, or carried out and read back; 3 when nothing is left over;
 /// 1 when a resource could not be deleted, or a region could not be read.

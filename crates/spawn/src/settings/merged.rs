@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use console::{Failure, Setting, SettingOrigin};
 
-use super::keys::launch_key;
+use super::keys::{LaunchKey, launch_key};
 use super::layer::{RawValue, SettingsLayer};
 use super::values::ValueParser;
 
@@ -86,8 +86,21 @@ impl MergedValues {
 
 /// A flag and a variable are named after their key, and a line of a file is not.
 fn invalid(key: &str, origin: &SettingOrigin, why: &str) -> Failure {
-    match origin {
-        SettingOrigin::File(..) => Failure::usage(format!("{origin}: {key}: {why}")),
-        _ => Failure::usage(format!("{origin}: {why}")),
+    let message = match origin {
+        SettingOrigin::File(..) => format!("{origin}: {key}: {why}"),
+        _ => format!("{origin}: {why}"),
+    };
+    let failure = Failure::usage(message);
+    match (launch_key(key), origin) {
+        (Some(LaunchKey { example, .. }), SettingOrigin::Flag(flag)) => {
+            failure.hint(format!("{flag} {example}"))
+        }
+        (Some(LaunchKey { example, .. }), SettingOrigin::Env(name)) => {
+            failure.hint(format!("{name}={example}"))
+        }
+        (Some(LaunchKey { example, .. }), SettingOrigin::File(..)) => {
+            failure.hint(format!("{key}: {example}"))
+        }
+        (Some(_), SettingOrigin::Default) | (None, _) => failure,
     }
 }

@@ -232,6 +232,14 @@ fn check_profile(name: &str, documents: &[&SettingsDocument]) -> Result<(), Fail
         .hint(format!("{hint}; --account chooses a profile of AWS")))
 }
 
+/// Returns the names of the profiles in the settings files, for completion. A file that cannot be
+/// read has none.
+pub fn profile_names(sources: &SpawnSources) -> Vec<String> {
+    let files = [sources.project.as_ref().map(|project| &project.file), sources.user.as_ref()];
+    let documents = files.into_iter().flatten().filter_map(|file| read_document(file).ok());
+    documents.flat_map(|document| document.profiles.into_keys()).collect()
+}
+
 /// Returns the values of all sources in the order of precedence, and the values of an untrusted
 /// project file that are left out.
 fn order(

@@ -201,6 +201,7 @@ fn a_wrong_value_is_an_error_even_where_another_source_wins() {
     let flag = SettingsLayer::default().text_flag("disk", "--disk", Some("big"));
     let flag = resolve(&sources("", "", ""), None, flag).unwrap_err();
     assert!(flag.message.starts_with("--disk: \"big\" is not a disk size"), "{flag}");
+    assert_eq!((env.hint.as_deref(), flag.hint.as_deref()), (Some("SPAWN_TTL=8h"), Some("--disk 50")));
 }
 
 #[test]
@@ -319,4 +320,33 @@ fn every_part_of_a_file_is_read_or_refused() {
         crate::fuzz_entry::spawn_yaml(&seed[..at]);
         crate::fuzz_entry::spawn_yaml(&seed[at..]);
     }
+}
+
+#[test]
+fn a_file_with_random_changes_is_read_or_refused() {
+    let seed: Vec<char> = include_str!("../../../../fuzz/seeds/spawn_yaml/all.yaml").chars().collect();
+    let marks: Vec<char> = "\n \t:-{}[]&*!|>%@`\"'#,?<~\u{feff}\u{85}é0ay".chars().collect();
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as usize % below
+    };
+    let mut read = 0;
+    for _ in 0..500 {
+        let mut text = seed.clone();
+        for _ in 0..=random(4) {
+            let at = random(text.len());
+            match random(3) {
+                0 => text[at] = marks[random(marks.len())],
+                1 => text.insert(at, marks[random(marks.len())]),
+                _ => drop(text.remove(at)),
+            }
+        }
+        let text: String = text.into_iter().collect();
+        crate::fuzz_entry::spawn_yaml(&text);
+        read += u32::from(resolve(&sources("", &text, ""), None, SettingsLayer::default()).is_ok());
+    }
+    assert!((25..475).contains(&read), "{read} of 500 files were valid");
 }
