@@ -257,6 +257,14 @@ pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &ServerDate) -> 
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
+/// Systems Manager in a region.
+pub(crate) fn ssm(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_ssm::Client {
+    let builder = aws_sdk_ssm::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_ssm::Client::from_conf(builder.build())
+}
+
 /// Service Quotas in a region.
 pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_servicequotas::Client {
     let builder = aws_sdk_servicequotas::config::Builder::from(config)
@@ -301,6 +309,12 @@ pub(crate) fn pricing(
     aws_sdk_pricing::Client::from_conf(builder.build())
 }
 
+/// IAM, which has one endpoint in each partition.
+pub(crate) fn iam(config: &SdkConfig, dated: &ServerDate) -> aws_sdk_iam::Client {
+    let builder = aws_sdk_iam::config::Builder::from(config).interceptor(dated.clone());
+    aws_sdk_iam::Client::from_conf(builder.build())
+}
+
 /// STS in the profile's own region.
 pub(crate) fn sts(config: &SdkConfig, dated: &ServerDate) -> aws_sdk_sts::Client {
     let builder = aws_sdk_sts::config::Builder::from(config).interceptor(dated.clone());
@@ -324,6 +338,11 @@ fn s3_endpoint(config: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url");
     let own = config.service_config().zip(key.build().ok()).and_then(|(found, key)| found.load_config(key));
     own.or_else(|| config.endpoint_url().map(String::from))
+}
+
+/// Returns the configured endpoint of all services, unless it is AWS's.
+pub(crate) fn foreign_endpoint(config: &SdkConfig) -> Option<String> {
+    config.endpoint_url().filter(|address| !is_of_aws(address)).map(String::from)
 }
 
 fn is_of_aws(address: &str) -> bool {

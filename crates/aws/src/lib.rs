@@ -1,5 +1,5 @@
-//! AWS through its SDK and its public files. Implements the ports `Source`, `Account` and
-//! `Instances`.
+//! AWS through its SDK and its public files. Implements the ports `Source`, `Account`,
+//! `Instances` and `Images`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
 //! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
@@ -10,21 +10,30 @@
 //! launch or end.
 
 mod account;
+mod caller_address;
 mod clients;
 mod cloud;
 mod datasets;
 mod document;
+mod fleet_error;
 mod gap;
+mod groups;
 mod heartbeat;
+mod images;
+mod keys;
+mod launch_call;
 mod objects;
+mod provisioning;
 mod public_files;
 mod public_mirror;
 mod region_context;
 mod region_query;
 mod request_answers;
+mod roles;
 mod row;
 mod row_sink;
 mod stopping;
+mod tags;
 mod values;
 mod zone_ids;
 

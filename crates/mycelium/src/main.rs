@@ -8,6 +8,7 @@ mod facts;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
+mod time_zone;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -116,6 +117,10 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
+            images: &cloud,
+            warehouse: &|| app::open_warehouse(&settings),
+            provisioning: &cloud,
+            address: &cloud,
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             spawn_settings: &spawn_settings,
@@ -124,6 +129,9 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
+            prompt: &console::prompt,
+            input: &|mib| domain::read_text(std::io::stdin().lock(), mib),
+            time_zone: &time_zone::local_time_zone,
             processes: &processes::ChildProcesses,
             home: home_folder()?,
             executable: exec::own_path().map_err(|error| Failure::broken(error.to_string()))?,

@@ -6,12 +6,13 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
 use crate::commands::deliver::DeliverArgs;
-use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -37,6 +38,7 @@ pub enum Command {
     Deliver(DeliverArgs),
     List(ListArgs),
     Reap(ReapArgs),
+    Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),
     Config(ConfigArgs),
 }
