@@ -15,15 +15,33 @@ const ACCOUNT: &str = "000000000002";
 const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
 /// A sandbox and a user of it.
-struct World {
-    desk: Desk,
-    alice: Caller,
+pub(crate) struct World {
+    pub(crate) desk: Desk,
+    /// The user of spawn, with the permissions of `spawn policy` alone.
+    pub(crate) alice: Caller,
+    /// A user with all permissions, for the calls of a test.
+    pub(crate) admin: Caller,
     variables: Vec<(String, String)>,
     _serving: Serving,
 }
 
+/// Returns the variables of a user of the account, and a caller with the user's keys.
+fn user(desk: &Desk, url: &str, name: &str) -> (Vec<(String, String)>, Caller) {
+    let words = ["sandbox", "env", "--url", url, "--account", ACCOUNT, "--user", name];
+    let text = run_command(&mut desk.command("mycelium", &words)).expect_success();
+    let pair = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name.to_string(), value.trim_matches('\'').to_string()))
+    };
+    let variables: Vec<(String, String)> = text.lines().filter_map(pair).collect();
+    let value = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+    let caller = Caller { url: url.to_string(), key, secret, token: None };
+    (variables, caller)
+}
+
 impl World {
-    fn new(scenario: &str, more: &[&str]) -> World {
+    pub(crate) fn new(scenario: &str, more: &[&str]) -> World {
         let desk = Desk::default();
         let policy = run_command(&mut desk.command("spawn", &["policy"])).expect_success();
         let policy: Value = serde_json::from_str(&policy).unwrap();
@@ -35,42 +53,37 @@ impl World {
                 "Condition": {"StringEquals": {"aws:ResourceTag/stubborn": "yes"}},
             },
         ]});
-        let user = json!([{"id": ACCOUNT, "users": [{"name": "alice", "policies": [policy, test]}]}]);
-        let scenario = format!("accounts: {user}\ntiming: {{pending: 0s, visible_after: 0s}}\n{scenario}");
+        let users = json!([{"name": "alice", "policies": [policy, test]}, {"name": "admin"}]);
+        let accounts = json!([{"id": ACCOUNT, "users": users}]);
+        let timing = "timing: {pending: 0s, visible_after: 0s, console_after: 0s}";
+        let scenario = format!("accounts: {accounts}\n{timing}\n{scenario}");
         let serving = serve_with(&desk, &scenario, more);
         let url = serving.value("AWS_ENDPOINT_URL");
-        let words = ["sandbox", "env", "--url", &url, "--account", ACCOUNT];
-        let said = run_command(&mut desk.command("mycelium", &words)).expect_success();
-        let pair = |line: &str| {
-            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
-            Some((name.to_string(), value.trim_matches('\'').to_string()))
-        };
-        let mut variables: Vec<(String, String)> = said.lines().filter_map(pair).collect();
+        let (mut variables, alice) = user(&desk, &url, "alice");
+        let (_, admin) = user(&desk, &url, "admin");
         // Nothing in the sandbox answers ssh, and the test has no key.
         let choices = ["SPAWN_DELIVER", "SPAWN_KEY", "SPAWN_ROLE", "SPAWN_SSH_FROM"];
         variables.extend(choices.map(|name| (name.to_string(), "none".to_string())));
-        let value = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
-        let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
-        World { desk, alice: Caller { url, key, secret, token: None }, variables, _serving: serving }
+        World { desk, alice, admin, variables, _serving: serving }
     }
 
-    fn spawn(&self, words: &[&str]) -> Ran {
+    pub(crate) fn spawn(&self, words: &[&str]) -> Ran {
         run_command(&mut self.command(words))
     }
 
-    fn command(&self, words: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = self.desk.command("spawn", words);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
-    fn rows(&self, words: &[&str]) -> Vec<Value> {
+    pub(crate) fn rows(&self, words: &[&str]) -> Vec<Value> {
         let told = self.spawn(&[words, &["-o", "json"]].concat()).expect_success();
         serde_json::from_str::<Vec<Value>>(&told).unwrap()
     }
 
     /// Launches an instance with these tags. Returns its id.
-    fn instance(&self, tags: &[(&str, &str)], more: &[(&str, &str)]) -> String {
+    pub(crate) fn instance(&self, tags: &[(&str, &str)], more: &[(&str, &str)]) -> String {
         let mut form: Vec<(String, String)> = [
             ("Action", "RunInstances"),
             ("ImageId", AMI),
