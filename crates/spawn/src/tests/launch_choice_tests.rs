@@ -212,3 +212,18 @@ fn a_record_of_a_later_version_is_not_guessed_at() {
     let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
     assert!(told.failed().contains("its version is 3, and this program knows"), "{}", told.failed());
 }
+
+#[test]
+fn a_record_has_a_version_places_and_a_count_and_another_count_is_refused() {
+    let cloud = memory();
+    let desk = SpawnHome::new();
+    desk.spawn(&faulty(&cloud, &[]), &LAUNCH).good();
+    let file = desk.0.path().join("launches/0123456789abcdef.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for expected in ["\"version\": 2", "\"count\": 1", "\"places\": [", "\"deliver\": \"none\""] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    std::fs::write(&file, text.replace("\"count\": 1", "\"count\": 2")).unwrap();
+    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
+    assert!(told.failed().contains("it has 1 places and the count 2"), "{}", told.failed());
+}
