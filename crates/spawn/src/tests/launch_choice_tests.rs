@@ -133,6 +133,9 @@ fn contradictory_choices_are_refused_before_anything_is_created() {
     let words = ["launch", "t3.micro", "--until", "2026-11-23T11:00:00Z"];
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &words);
     assert!(told.failed().contains("is over, or less than a minute ahead"), "{}", told.failed());
+    let words = ["launch", "t3.nano", "--ttl", "8h", "--max-price", "1"];
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &words);
+    assert!(told.failed().contains("--max-price 1 cannot be checked: there is no"), "{}", told.failed());
     let mac = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["launch", "mac2.metal", "--ttl", "8h"]);
     assert!(
         mac.failed().contains("mac2.metal is x86_64_mac, and spawn launches 64-bit Linux alone"),
