@@ -88,8 +88,8 @@ impl PreparedLaunch {
         Ok(prepared)
     }
 
-    /// Refuses an on-demand launch whose price is above the highest price, or is unknown. EC2 itself
-    /// compares the price of a spot instance.
+    /// Refuses an on-demand launch with a price that is unknown or above the highest price. EC2
+    /// itself compares the price of a spot instance.
     fn check_price(&self) -> Result<(), Failure> {
         let request = &self.record.request;
         let Some(highest) = self.order.max_price.as_ref().filter(|_| request.spot.is_none()) else {
