@@ -2,18 +2,23 @@
 //!
 //! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls the
 //! ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
-//! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
-//! only the dead-man timer bounds an instance from inside.
+//! reads prices from the local warehouse, and knows nothing about the programs on an instance
+//! except spawnd, which a launch delivers.
 
 mod args;
 mod commands;
 mod delivery;
+pub mod fuzz_entry;
 mod journal;
+mod launcher;
 mod names;
 mod owner;
 mod ports;
+mod prices;
 mod process;
+mod provision;
 mod regions;
+mod settings;
 mod ssh;
 #[cfg(test)]
 mod tests;
@@ -21,8 +26,9 @@ mod tests;
 pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
+pub use settings::{SpawnSources, profile_names};
 
-use commands::{deliver, launch, list, policy, reap};
+use commands::{cleanup, config, deliver, launch, list, policy, reap};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -42,7 +48,9 @@ pub fn run(
         Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
+        Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
+        Command::Config(args) => config::run_config(args, ports, printer),
     };
     printer.flush()?;
     done

@@ -1,5 +1,7 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+pub(crate) mod cleanup;
+pub(crate) mod config;
 pub(crate) mod deliver;
 pub(crate) mod launch;
 pub(crate) mod list;
