@@ -3,6 +3,7 @@
 //! * [`launch`] is the state machine of one launch: at most one instance, wherever a reply is lost.
 //! * [`reap`] plans which instances have outlived their time; it never plans more than it shows.
 //! * [`bound`] reads the bound of a life from the tags, and recognizes tags of another instance.
+//! * [`cost`] computes the cost of an instance's running time, as far as it is known from outside.
 //! * [`owner`] is the name of an owner that stays the same between sessions.
 //! * [`remains`] prices the resources that stay after an end.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
@@ -12,6 +13,7 @@
 //! The crate is pure: it knows no clock, file, socket, environment or AWS SDK.
 
 pub mod bound;
+pub mod cost;
 pub mod instance;
 pub mod launch;
 pub mod owner;
