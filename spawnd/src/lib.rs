@@ -11,6 +11,7 @@
     reason = "the daemon is a program of its own, with its own files and output"
 )]
 
+mod acknowledgement;
 mod authorities;
 mod counters;
 mod daemon;

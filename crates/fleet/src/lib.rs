@@ -6,6 +6,7 @@
 //! * [`cost`] computes the cost of an instance's running time, as far as it is known from outside.
 //! * [`owner`] is the name of an owner that stays the same between sessions.
 //! * [`remains`] prices the resources that stay after an end.
+//! * [`user_data`] joins spawn's part of the user data and the user's own.
 //! * [`ports`] holds the ports to AWS, one per noun, each with a memory fake and a failing
 //!   decorator.
 //! * [`instance`] describes an instance as those ports report it.
@@ -20,3 +21,4 @@ pub mod owner;
 pub mod ports;
 pub mod reap;
 pub mod remains;
+pub mod user_data;

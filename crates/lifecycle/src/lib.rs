@@ -39,6 +39,7 @@
 pub mod clock_time;
 mod clocks;
 pub mod dead_man;
+mod delivery;
 mod effect;
 mod end_action;
 mod end_progress;
@@ -57,6 +58,7 @@ pub mod tag;
 mod terms;
 
 pub use clocks::{BootIdentity, ClockReadings};
+pub use delivery::{DaemonSource, DeliveryFault, receive_script};
 pub use effect::LifeEffect;
 pub use end_action::EndAction;
 pub use heartbeat_schedule::HeartbeatStatus;

@@ -1,16 +1,22 @@
 //! Starting another executable of mycelium.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
+
+/// Returns the path of this executable, with links resolved.
+pub(crate) fn own_path() -> io::Result<PathBuf> {
+    std::env::current_exe().and_then(|path| path.canonicalize())
+}
 
 /// Replaces this process by the executable `name` in the folder of this one, with these words. It
 /// returns only when that failed.
 ///
 /// Executables on PATH are never started: they may belong to another user or another version.
 pub(crate) fn exec_beside(name: &str, words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let path = std::env::current_exe().and_then(|path| path.canonicalize());
-    match path.map(|path| path.with_file_name(name)) {
+    match own_path().map(|path| path.with_file_name(name)) {
         Ok(path) => {
             let error = Command::new(&path).args(words).exec();
             eprintln!("error: {} cannot be started: {error}", path.display());

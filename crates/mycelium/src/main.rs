@@ -10,6 +10,7 @@ mod processes;
 mod reference_tests;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -118,10 +119,19 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
             processes: &processes::ChildProcesses,
+            home: home_folder()?,
+            executable: exec::own_path().map_err(|error| Failure::broken(error.to_string()))?,
         };
         spawn::run(&args, &ports, &mut printer(&settings, screen), clock())
     });
     finish(flags.quiet, done)
+}
+
+/// Returns the user's home folder.
+fn home_folder() -> Result<PathBuf, Failure> {
+    std::env::home_dir().filter(|home| home.is_absolute()).ok_or_else(|| {
+        Failure::broken("this user has no home folder").hint("set HOME to a folder that can be written")
+    })
 }
 
 /// A random UUID of version 4 in 32 hexadecimal digits.

@@ -13,6 +13,7 @@ mod owner;
 mod ports;
 mod process;
 mod regions;
+mod ssh;
 #[cfg(test)]
 mod tests;
 

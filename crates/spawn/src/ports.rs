@@ -26,6 +26,10 @@ pub struct Ports<'a> {
     pub new_id: &'a dyn Fn() -> String,
     /// Starts programs of this machine, such as ssh.
     pub processes: &'a dyn ProcessRunner,
+    /// The user's home folder, which has the folder `.ssh`.
+    pub home: PathBuf,
+    /// The path of the running executable, with links resolved.
+    pub executable: PathBuf,
 }
 
 impl Ports<'_> {

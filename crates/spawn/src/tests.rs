@@ -166,6 +166,8 @@ impl SpawnHome {
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
             processes: &NoPrograms,
+            home: self.0.path().into(),
+            executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),
         };
         let ended = run(&args, &ports, &mut printer, cloud.fleet.now());
