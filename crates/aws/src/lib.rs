@@ -1,5 +1,5 @@
-//! AWS through its SDK and its public files. Implements the ports `Source`, `Account` and
-//! `Instances`.
+//! AWS through its SDK and its public files. Implements the ports `Source`, `Account`,
+//! `Instances` and `Quotas`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
 //! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
@@ -19,6 +19,7 @@ mod heartbeat;
 mod objects;
 mod public_files;
 mod public_mirror;
+mod quotas;
 mod region_context;
 mod region_query;
 mod request_answers;

@@ -113,6 +113,8 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
+            quotas: &cloud,
+            warehouse: &|| app::open_warehouse(&settings),
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             clock: &clock,

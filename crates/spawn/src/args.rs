@@ -6,10 +6,12 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::doctor::DoctorArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::commands::status::SpawnStatusArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -30,6 +32,8 @@ pub struct SpawnArgs {
 pub enum Command {
     Launch(LaunchArgs),
     List(ListArgs),
+    Status(SpawnStatusArgs),
+    Doctor(DoctorArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),
 }

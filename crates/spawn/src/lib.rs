@@ -7,8 +7,12 @@
 
 mod args;
 mod commands;
+mod costs;
 mod journal;
+mod listing;
 mod names;
+mod names_cache;
+mod open_ports;
 mod owner;
 mod ports;
 mod process;
@@ -18,10 +22,11 @@ mod ssh;
 mod tests;
 
 pub use args::{Command, SpawnArgs};
+pub use names_cache::{NameCandidate, cached_names};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
-use commands::{launch, list, policy, reap};
+use commands::{doctor, launch, list, policy, reap, status};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -39,6 +44,8 @@ pub fn run(
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
+        Command::Status(args) => status::run_status(args, ports, printer),
+        Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
     };

@@ -122,6 +122,41 @@ impl<'a> ListedInstance<'a> {
         }
     }
 
+    /// Returns what is known for people, as pairs of a fact and its value.
+    pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
+        let (seen, details) = (self.seen, &self.seen.details);
+        let ago = |at: Timestamp| format!("{} ago", whole_minutes(self.now.duration_since(at)));
+        let known = |text: &Option<String>| text.clone().unwrap_or_default();
+        let until = self.until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
+        let addresses = [&details.public_address, &details.private_address, &details.ipv6_address];
+        let price = self.price.map(|row| format!("{} {} per hour", row.price_per_hour.normalize(), row.currency));
+        let facts = [
+            ("Instance", seen.id.clone()),
+            ("Name", seen.name().unwrap_or_default().to_string()),
+            ("Type", format!("{}, {}", seen.instance_type, self.market())),
+            ("Place", details.zone.clone().unwrap_or(seen.region.clone())),
+            ("State", self.state_cell()),
+            ("Reason", known(&seen.reason)),
+            ("Time left", format!("{}{until}", self.life)),
+            ("Bound", self.bound.clone()),
+            ("Owner", seen.owner().unwrap_or_default().to_string()),
+            ("Started", seen.launched.value().map(|at| ago(*at)).unwrap_or_default()),
+            ("spawnd", self.daemon.as_ref().map(|daemon| daemon.version.clone()).unwrap_or_default()),
+            ("Heartbeat", self.heartbeat.as_ref().map(|beat| ago(beat.at)).unwrap_or_default()),
+            ("Price", price.unwrap_or_default()),
+            ("Cost (so far → at the bound)", self.cost_cell()),
+            ("Ports open to the world", self.ports_cell()),
+            ("Addresses", addresses.into_iter().flatten().cloned().collect::<Vec<_>>().join(", ")),
+            ("Key pair", known(&details.key_name)),
+            ("Image", known(&details.image)),
+        ];
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    fn market(&self) -> &'static str {
+        if self.seen.spot.is_some() { "spot" } else { "on-demand" }
+    }
+
     fn value(&self, column: &str) -> Value {
         let (seen, price, details) = (self.seen, self.price, &self.seen.details);
         let launched = seen.launched.value().copied();
@@ -154,7 +189,7 @@ impl<'a> ListedInstance<'a> {
             "ipv6_address" => text(&details.ipv6_address),
             "key_name" => text(&details.key_name),
             "image" => text(&details.image),
-            "market" => if seen.spot.is_some() { "spot" } else { "on-demand" }.into(),
+            "market" => self.market().into(),
             _ => unreachable!("{column} is not a column of the list"),
         }
     }

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use catalog::ports::Encode;
+use catalog::ports::{Ask, AskError, Encode};
 use console::{Failure, Settings};
 use domain::Timestamp;
-use fleet::ports::{Account, FleetError, Instances};
+use fleet::ports::{Account, FleetError, Instances, Quotas};
 
 use crate::process::ProcessRunner;
 
@@ -14,6 +14,10 @@ pub struct Ports<'a> {
     pub account: &'a dyn Account,
     /// EC2's instances.
     pub instances: &'a dyn Instances,
+    /// The account's quotas.
+    pub quotas: &'a dyn Quotas,
+    /// Opens the warehouse, which has the prices; called only when a command needs it.
+    pub warehouse: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
     /// Writer of Parquet and Arrow.
     pub encode: &'a dyn Encode,
     /// The settings of this run.

@@ -3,6 +3,7 @@
 
 use super::FleetError;
 use super::account::{Account, CallerAccount};
+use super::quotas::Quotas;
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use crate::instance::{
     InstanceDetails, InstanceState, InstanceView, MetadataSettings, PowerRequest, ReapAction,
@@ -37,6 +38,8 @@ pub struct MemoryFleet {
     remains: RefCell<BTreeMap<String, Vec<RemainingResource>>>,
     /// Console outputs by instance.
     consoles: RefCell<BTreeMap<String, String>>,
+    /// Values of quotas by code; a quota without one cannot be read.
+    quotas: RefCell<BTreeMap<String, f64>>,
 }
 
 struct MemoryInstance {
@@ -70,6 +73,7 @@ impl MemoryFleet {
             fate: RefCell::default(),
             remains: RefCell::default(),
             consoles: RefCell::default(),
+            quotas: RefCell::default(),
         }
     }
 
@@ -119,6 +123,11 @@ impl MemoryFleet {
     /// Sets the console output of an instance.
     pub fn set_console(&self, id: &str, text: &str) {
         self.consoles.borrow_mut().insert(id.to_string(), text.to_string());
+    }
+
+    /// Sets the value of a quota.
+    pub fn set_quota(&self, code: &str, value: f64) {
+        self.quotas.borrow_mut().insert(code.to_string(), value);
     }
 
     /// Changes an instance, as another client may.
@@ -197,6 +206,13 @@ impl MemoryFleet {
 impl Account for MemoryFleet {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
         Ok(CallerAccount { now: self.now.get(), ..self.caller.clone() })
+    }
+}
+
+impl Quotas for MemoryFleet {
+    fn read_quota(&self, _: &str, code: &str) -> Result<f64, FleetError> {
+        let known = self.quotas.borrow().get(code).copied();
+        known.ok_or_else(|| FleetError::Failed(format!("there is no quota {code}")))
     }
 }
 

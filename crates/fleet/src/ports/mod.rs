@@ -4,11 +4,13 @@ mod account;
 mod faulty;
 mod instances;
 mod memory;
+mod quotas;
 
 pub use account::{Account, CallerAccount};
 pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use memory::MemoryFleet;
+pub use quotas::Quotas;
 
 /// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
