@@ -30,7 +30,8 @@ cargo xtask style [--base REV] [--verbose]
 cargo xtask hooks              install a git hook that checks the subject of each commit
 cargo xtask subject FILE       check the subject of the commit message in FILE, as the hook does
 cargo xtask daemon [--measure MINUTES]
-                               build the released spawnd; check its size and its glibc version; with
+                               build the released spawnd into lib/mycelium of the build folder, where
+                               spawn finds it; check its size and its glibc version; with
                                --measure also its memory, processor time and timers, with every signal on
 cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, and compare the
@@ -59,8 +60,8 @@ fn main() -> ExitCode {
         ["style", rest @ ..] => style_report::print(rest),
         ["hooks"] => hooks::install(),
         ["subject", file] => hooks::check_message(file),
-        ["daemon"] => daemon::check().map(drop),
-        ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
+        ["daemon"] => daemon::build().map(drop),
+        ["daemon", "--measure", minutes] => daemon::build().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
         ["recorded", folder] => recorded::compare(folder),
         ["attacks", rest @ ..] => attacks::attack(rest),

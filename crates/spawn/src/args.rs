@@ -6,7 +6,7 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
-use crate::commands::doctor::DoctorArgs;
+use crate::commands::deliver::DeliverArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
@@ -31,9 +31,9 @@ pub struct SpawnArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Launch(LaunchArgs),
+    Deliver(DeliverArgs),
     List(ListArgs),
     Status(SpawnStatusArgs),
-    Doctor(DoctorArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),
 }

@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod costs;
+mod delivery;
 mod journal;
 mod listing;
 mod names;
@@ -26,7 +27,7 @@ pub use names_cache::{NameCandidate, cached_names};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
-use commands::{doctor, launch, list, policy, reap, status};
+use commands::{deliver, launch, list, policy, reap, status};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -43,9 +44,9 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
+        Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Status(args) => status::run_status(args, ports, printer),
-        Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
     };

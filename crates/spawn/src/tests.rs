@@ -9,11 +9,13 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use catalog::testing::FailingEncode;
+use catalog::rows::OnDemandPriceRow;
+use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
@@ -74,6 +76,25 @@ fn instance(id: &str, hours: i64) -> InstanceView {
         metadata: None,
         details: InstanceDetails::default(),
     }
+}
+
+/// A warehouse with one price: t3.micro in us-east-1 costs $0.0104 per hour, as of three days ago.
+fn priced() -> MemoryAsk {
+    MemoryAsk::default().answer("price/current", |given| {
+        let is_linux = given.contains(&("os".to_string(), Value::Text("linux".to_string())));
+        let price = Value::Decimal(domain::Decimal::new(104, 4));
+        let observed = Value::Timestamp(noon() - SignedDuration::from_hours(72));
+        let row = vec![
+            "t3.micro".into(),
+            "us-east-1".into(),
+            price,
+            "USD".into(),
+            observed,
+            "test".into(),
+            "listed".into(),
+        ];
+        Page { fields: OnDemandPriceRow::fields(), rows: if is_linux { vec![row] } else { vec![] } }
+    })
 }
 
 /// A machine without any program.
@@ -161,6 +182,8 @@ impl SpawnHome {
         let ports = Ports {
             account,
             instances: cloud,
+            quotas: cloud.fleet,
+            warehouse: &|| Ok(Box::new(priced())),
             settings: &settings,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),

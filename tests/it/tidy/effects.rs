@@ -31,6 +31,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "lake",
             "lake_writer",
             "sandbox",
+            "spawn/src/delivery/daemon_file.rs",
             "spawn/src/journal.rs",
             "spawn/src/commands/reap.rs",
             "spawnd",
