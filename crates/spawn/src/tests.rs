@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
 mod launching;
+mod listing;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -46,6 +47,7 @@ fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'
         runs: RefCell::new(runs.iter().copied().collect()),
         blind: Cell::new(0),
         stubborn: vec![],
+        unread: vec![],
     }
 }
 
@@ -111,11 +113,20 @@ impl ProcessRunner for NoPrograms {
 }
 
 #[derive(Clone, Default)]
-struct SpawnOutput(Rc<RefCell<Vec<u8>>>);
+struct SpawnOutput {
+    bytes: Rc<RefCell<Vec<u8>>>,
+    /// After how many writes the reader leaves; none if it stays.
+    reads: Option<usize>,
+}
 
 impl Write for SpawnOutput {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
+        match &mut self.reads {
+            Some(0) => return Err(std::io::ErrorKind::BrokenPipe.into()),
+            Some(reads) => *reads -= 1,
+            None => {}
+        }
+        self.bytes.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -126,7 +137,7 @@ impl Write for SpawnOutput {
 
 impl SpawnOutput {
     fn text(&self) -> String {
-        String::from_utf8(self.0.borrow().clone()).unwrap()
+        String::from_utf8(self.bytes.borrow().clone()).unwrap()
     }
 }
 
@@ -169,11 +180,26 @@ impl SpawnHome {
     }
 
     fn spawn_as(&self, account: &dyn Account, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
+        self.run(account, cloud, words, (OutputFormat::Csv, None))
+    }
+
+    /// Runs a command that prints tables. Its reader leaves after this many of them.
+    fn spawn_table(&self, cloud: &FaultyInstances<'_>, words: &[&str], tables: Option<usize>) -> SpawnRun {
+        self.run(cloud.fleet, cloud, words, (OutputFormat::Table, tables))
+    }
+
+    fn run(
+        &self,
+        account: &dyn Account,
+        cloud: &FaultyInstances<'_>,
+        words: &[&str],
+        (format, reads): (OutputFormat, Option<usize>),
+    ) -> SpawnRun {
         let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
-        let (out, err) = (SpawnOutput::default(), SpawnOutput::default());
+        let (out, err) = (SpawnOutput { reads, ..SpawnOutput::default() }, SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer =
-            Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
+            Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
         let owner = self.1.iter().map(|owner| ("MYCELIUM_OWNER".to_string(), owner.clone()));
         let home = Some(self.0.path().into());
         let sources = SettingsSources { home, env: owner.collect(), ..SettingsSources::default() };
