@@ -240,6 +240,14 @@ pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &ServerDate) -> 
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
+/// Systems Manager in a region.
+pub(crate) fn ssm(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_ssm::Client {
+    let builder = aws_sdk_ssm::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_ssm::Client::from_conf(builder.build())
+}
+
 /// Service Quotas in a region.
 pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_servicequotas::Client {
     let builder = aws_sdk_servicequotas::config::Builder::from(config)
@@ -282,6 +290,18 @@ pub(crate) fn pricing(
         .interceptor(sent.clone())
         .region(Region::from_static(region));
     aws_sdk_pricing::Client::from_conf(builder.build())
+}
+
+/// EC2 Instance Connect in a region.
+pub(crate) fn instance_connect(
+    config: &SdkConfig,
+    region: &str,
+    dated: &ServerDate,
+) -> aws_sdk_ec2instanceconnect::Client {
+    let builder = aws_sdk_ec2instanceconnect::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_ec2instanceconnect::Client::from_conf(builder.build())
 }
 
 /// STS in the profile's own region.

@@ -47,7 +47,7 @@ where
     gap_of("spawn", action, error)
 }
 
-fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
+pub(crate) fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {

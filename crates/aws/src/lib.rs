@@ -21,6 +21,7 @@ mod public_files;
 mod public_mirror;
 mod region_context;
 mod region_query;
+mod remote_access;
 mod request_answers;
 mod row;
 mod row_sink;

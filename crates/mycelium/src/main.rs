@@ -8,6 +8,7 @@ mod facts;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
+mod relay;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -113,12 +114,15 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
+            access: &cloud,
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
             processes: &processes::ChildProcesses,
+            relay: &relay::relay_streams,
+            ask_on_terminal: &console::confirm_on_terminal,
             home: home_folder()?,
             executable: exec::own_path().map_err(|error| Failure::broken(error.to_string()))?,
         };

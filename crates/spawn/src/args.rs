@@ -6,10 +6,14 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::connect::ConnectArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
+use crate::commands::logs::LogsArgs;
 use crate::commands::policy::SpawnPolicyArgs;
+use crate::commands::proxy::ProxyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::commands::ssh_config::SshConfigArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -30,6 +34,11 @@ pub struct SpawnArgs {
 pub enum Command {
     Launch(LaunchArgs),
     List(ListArgs),
+    Connect(ConnectArgs),
+    SshConfig(SshConfigArgs),
+    #[command(hide = true)]
+    Proxy(ProxyArgs),
+    Logs(LogsArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),
 }

@@ -21,7 +21,7 @@ pub use args::{Command, SpawnArgs};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
-use commands::{launch, list, policy, reap};
+use commands::{connect, launch, list, logs, policy, proxy, reap, ssh_config};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -39,6 +39,10 @@ pub fn run(
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
+        Command::Connect(args) => connect::run_connect(args, ports, printer),
+        Command::SshConfig(args) => ssh_config::run_ssh_config(args, ports, printer),
+        Command::Proxy(args) => proxy::run_proxy(args, ports, printer),
+        Command::Logs(args) => logs::run_logs(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
     };

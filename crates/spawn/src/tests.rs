@@ -14,7 +14,7 @@ use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
 use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
-use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
+use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryAccess, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
 use lifecycle::EndAction;
@@ -81,6 +81,14 @@ struct NoPrograms;
 
 impl ProcessRunner for NoPrograms {
     fn capture(&self, _: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn stream(
+        &self,
+        _: &ProcessCommand,
+        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
+    ) -> std::io::Result<Option<i32>> {
         Err(std::io::ErrorKind::NotFound.into())
     }
 
@@ -161,11 +169,14 @@ impl SpawnHome {
         let ports = Ports {
             account,
             instances: cloud,
+            access: &MemoryAccess::default(),
             settings: &settings,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
             processes: &NoPrograms,
+            relay: &|_, _| Err(std::io::ErrorKind::ConnectionRefused.into()),
+            ask_on_terminal: &|_| None,
             home: self.0.path().into(),
             executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),

@@ -4,11 +4,15 @@ mod account;
 mod faulty;
 mod instances;
 mod memory;
+mod memory_access;
+mod remote_access;
 
 pub use account::{Account, CallerAccount};
 pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use memory::MemoryFleet;
+pub use memory_access::MemoryAccess;
+pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
 
 /// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
