@@ -18,7 +18,8 @@ mod ssh;
 mod tests;
 
 pub use args::{Command, SpawnArgs};
-pub use ports::Ports;
+pub use ports::{Ports, RelayPort};
+pub use ssh::{SessionArgs, SessionVia};
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 
 use commands::{connect, launch, list, logs, policy, proxy, reap, ssh_config};

@@ -36,7 +36,7 @@ pub(crate) use known_hosts::is_instance_id;
 pub(crate) use session::{
     Session, SessionOptions, SessionRoute, TerminalRequest, address_of, pin_host, send_key,
 };
-pub use session_args::SessionArgs;
+pub use session_args::{SessionArgs, SessionVia};
 pub(crate) use session_args::ssh_settings;
 pub(crate) use session_failure::{SessionFailure, SessionFault};
 pub(crate) use session_manager::{check_session_manager, shell_command, tunnel_command};

@@ -61,11 +61,6 @@ impl PublicKey {
         PublicKey::from_blob(blob)
     }
 
-    /// Returns its kind, such as `ssh-ed25519`.
-    pub(crate) fn kind(&self) -> &'static str {
-        self.kind
-    }
-
     /// Returns the key in one line of OpenSSH's format, without a comment.
     pub(crate) fn line(&self) -> String {
         format!("{} {}", self.kind, STANDARD.encode(&self.blob))
@@ -116,7 +111,6 @@ mod tests {
     #[test]
     fn reads_a_line_and_ignores_its_comment() {
         let key = PublicKey::parse(LINE).expect("a key");
-        assert_eq!(key.kind(), "ssh-ed25519");
         assert_eq!(key.line(), LINE.trim_end_matches(" try"));
         assert_eq!(PublicKey::parse(&format!("  {}\t\u{1b}[31m\r\n", key.line())), Some(key.clone()));
         assert_eq!(key.fingerprint(), "SHA256:L2ISTFJmGrwNoaHmc2bJoOFW2g9j+iYqUula85Jh1Hw");
