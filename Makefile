@@ -51,9 +51,14 @@ test-long:
 # truffle is in the package app, the others are in mycelium. Both packages are built in one call,
 # so that the crates they share have one set of features and are compiled once. This does not add a
 # dependency to truffle: features of shared crates may be added, crates are not.
-# The DuckDB library goes to the folder where the executables look for it.
+# The DuckDB library goes to the folder where the executables look for it, and so does spawnd, which
+# spawn sends to instances.
 install: setup
+	cargo xtask daemon
 	cargo build $(call BUNDLED,mycelium) --release -p app -p mycelium
 	install -d $(PREFIX)/bin $(PREFIX)/lib
 	install $(addprefix $(CARGO_TARGET_DIR)/release/,mycelium $(EXECUTABLES)) $(PREFIX)/bin
+	install -d $(PREFIX)/lib/mycelium
+	install $(CARGO_TARGET_DIR)/lib/mycelium/spawnd-$$(uname -m) $(PREFIX)/lib/mycelium
+	install -m 644 $(CARGO_TARGET_DIR)/lib/mycelium/spawnd-$$(uname -m).json $(PREFIX)/lib/mycelium
 	test ! -f .tools/duckdb/libduckdb.so || install .tools/duckdb/libduckdb.so $(PREFIX)/lib

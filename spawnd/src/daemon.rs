@@ -6,6 +6,7 @@
 //! so that a stuck one delays nothing else. The IAM policy for the instance's role is printed from
 //! the names with which the calls are made, and the fake EC2 of the tests refuses all others.
 
+use crate::acknowledgement::{Acknowledgement, seen_tag};
 use crate::ec2::Ec2Client;
 use crate::hooks::PreStopRun;
 use crate::imds::{self, MetadataClient};
@@ -17,7 +18,7 @@ use crate::{authorities, dead_man, notices, store};
 use domain::{Known, Timestamp, visible};
 use jiff::SignedDuration;
 use lifecycle::idle::{IdleTerms, SignalReading};
-use lifecycle::tag::{EXPIRY, HEARTBEAT, PredecessorTags};
+use lifecycle::tag::{EXPIRY, HEARTBEAT, PredecessorTags, SEEN};
 use lifecycle::{
     AwsCallError, BootIdentity, DaemonState, EndAction, HookTrigger, LifeEffect, LifeEvent, LifeTags,
     NoticeUrgency, PowerOff, StepInputs, Terms, UtilizationSample, step,
@@ -58,6 +59,7 @@ struct Daemon {
     events: Vec<LifeEvent>,
     replies: Vec<(u64, Result<String, String>)>,
     unsaved: Option<String>,
+    acknowledged: Acknowledgement,
     /// Since the last poll.
     requests: RequestCount,
 }
@@ -168,6 +170,7 @@ impl Daemon {
             events: Vec::new(),
             replies: Vec::new(),
             unsaved: None,
+            acknowledged: Acknowledgement::default(),
             requests: RequestCount::default(),
             notices,
             announced: false,
@@ -209,7 +212,22 @@ impl Daemon {
         }
         let measured = if minute { self.probe.measured() } else { None };
         self.decide(readings, measured, self.imds.date());
+        self.acknowledge();
         self.update_motd();
+    }
+
+    /// Writes the tag `spawn:seen` if it does not show the present terms yet.
+    fn acknowledge(&mut self) {
+        let mono = self.machine.clocks().mono;
+        let Some(generation) = self.state.settled_generation() else { return };
+        if self.acknowledged.is_due(generation, mono) {
+            let seen = seen_tag(&self.machine, generation, self.aws_now());
+            let outcome = self.write_tag(SEEN, &seen.encode());
+            if let Err(why) = &outcome {
+                eprintln!("<5>the tag {SEEN} cannot be written: {}", visible(&why.to_string()));
+            }
+            self.acknowledged.record(generation, &outcome, mono);
+        }
     }
 
     /// Begins a life of this instance if the saved one is another's. Without the metadata service,
@@ -384,6 +402,7 @@ impl Daemon {
             Err("too many requests\nhint: wait for 15 seconds".to_string())
         };
         socket::reply(&stream, &answer.unwrap_or_else(SocketAnswer::refused));
+        self.acknowledge();
     }
 
     fn answer(&mut self, question: SocketRequest, client: SocketClient) -> Result<SocketAnswer, String> {

@@ -7,6 +7,7 @@ mod attacks;
 mod bench;
 mod bind;
 mod daemon;
+mod debian;
 mod glibc;
 mod hooks;
 mod idle;
@@ -22,7 +23,8 @@ use std::process::{Command, ExitCode};
 pub(crate) type TaskError = String;
 
 const HELP: &str = "\
-cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the tests
+cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the
+                               tests, and Debian's OpenSSH server and cloud-init, unpacked
 cargo xtask seed               derive datasets/seed again from the pinned wheels
 cargo xtask style [--base REV] [--verbose]
                                print the language measures of each crate and document, now and at REV
@@ -30,7 +32,8 @@ cargo xtask style [--base REV] [--verbose]
 cargo xtask hooks              install a git hook that checks the subject of each commit
 cargo xtask subject FILE       check the subject of the commit message in FILE, as the hook does
 cargo xtask daemon [--measure MINUTES]
-                               build the released spawnd; check its size and its glibc version; with
+                               build the released spawnd into lib/mycelium of the build folder, where
+                               spawn finds it; check its size and its glibc version; with
                                --measure also its memory, processor time and timers, with every signal on
 cargo xtask idle FOLDER [--every N]
                                replay recorded machines under presets of the idle policy, and compare the
@@ -54,13 +57,15 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["setup"] => setup::libraries(),
-        ["setup", "--tests"] => setup::libraries().and_then(|()| setup::python()),
+        ["setup", "--tests"] => {
+            setup::libraries().and_then(|()| setup::python()).and_then(|()| debian::packages())
+        }
         ["seed"] => run(cargo().args(["run", "--quiet", "--package", "seed"]).current_dir(root())),
         ["style", rest @ ..] => style_report::print(rest),
         ["hooks"] => hooks::install(),
         ["subject", file] => hooks::check_message(file),
-        ["daemon"] => daemon::check().map(drop),
-        ["daemon", "--measure", minutes] => daemon::check().and_then(|path| daemon::measure(&path, minutes)),
+        ["daemon"] => daemon::build().map(drop),
+        ["daemon", "--measure", minutes] => daemon::build().and_then(|path| daemon::measure(&path, minutes)),
         ["idle", rest @ ..] => idle::replay(rest),
         ["recorded", folder] => recorded::compare(folder),
         ["attacks", rest @ ..] => attacks::attack(rest),

@@ -4,7 +4,7 @@ use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus};
 use fleet::ports::{FleetError, InstanceLogin, RemoteAccess, SessionManagerStatus};
 
 use crate::clients::{self, ServerDate};
-use crate::cloud::failed;
+use crate::fleet_error::failed;
 use crate::AwsClient;
 
 impl RemoteAccess for AwsClient {

@@ -1,12 +1,13 @@
 //! The dead-man's files: a systemd timer that powers the machine off if nothing else has ended it.
 //!
-//! spawnd installs these units and sets them. An instance without spawnd gets them from its user
-//! data, with a minimal script: the time left survives a reboot and a stop. The script counts
-//! running time alone; it handles no tag, no idleness and no warning.
+//! spawnd installs these units and sets them. Until spawnd is delivered, an instance has them from
+//! its user data, with a minimal script: the time left survives a reboot and a stop. The script
+//! counts running time alone; it handles no tag, no idleness and no warning.
 //!
 //! All files belong to one instance. The disk of an image has the files of another one: the first
 //! boot of a launch writes them anew, and a count or terms with another instance's id are not used.
 
+use crate::delivery::{DaemonSource, FETCH_SCRIPT, FETCH_UNIT};
 use jiff::SignedDuration;
 
 /// The units of every instance, as path and text. `@WHEN@` stands for the time at which the
@@ -50,21 +51,18 @@ pub const COUNTED_END: &str = "/run/spawn-dead-man";
 /// The timer that keeps the count of an instance without spawnd.
 pub const COUNT_TIMER: &str = "spawn-count.timer";
 
-/// Returns the user data of an instance without spawnd. Before anything else, the first boot of
-/// the launch `launch` arms the dead-man for `after` of running time. `terms` is the JSON object of
-/// the terms, for spawnd; the boot adds the instance's id to it. An image of another instance is
-/// taken over: its terms and its counted time are replaced. Where spawnd is installed, its units
-/// stay.
+/// Returns the boothook as the `bootcmd` of a cloud-config document.
 pub fn user_data(after: SignedDuration, terms: &str, launch: &str) -> String {
-    let script = first_boot(after, terms, launch);
+    let script = boothook(after, terms, launch, None);
     let lines =
         script.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("      {line}\n") });
     format!("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n{}", lines.collect::<String>())
 }
 
 /// The beginning of the first boot: it ends where this instance has had it. cloud-init sets
-/// `INSTANCE_ID`, and runs these commands at every boot.
-const BEGIN: &str = r#"launch=@LAUNCH@
+/// `INSTANCE_ID`, and runs a boothook at every boot.
+const BEGIN: &str = r#"#!/bin/sh
+launch=@LAUNCH@
 instance=${INSTANCE_ID:-$(cat /var/lib/cloud/data/instance-id 2>/dev/null)}
 old_launch= old_instance=
 { read -r old_launch old_instance <@LIFE@; } 2>/dev/null
@@ -76,8 +74,7 @@ mkdir -p /etc/systemd/system/poweroff.target.d /etc/sysctl.d /etc/spawn /usr/loc
 rm -f /var/lib/spawn/dead-man /var/lib/spawn/state.json
 "#;
 
-/// The end of the first boot. The life is recorded last, so that an interrupted set-up is
-/// repeated.
+/// Enables the units.
 const END: &str = r#"systemctl daemon-reload
 if [ "$spawnd" ]; then
   systemctl enable spawn-dead-man.timer spawn-arm.service
@@ -85,11 +82,22 @@ else
   systemctl enable spawn-dead-man.timer spawn-arm.service spawn-count.timer
   systemctl --no-block start spawn-count.timer
 fi
-echo "$launch $instance" >@LIFE@
 "#;
 
-/// Returns the shell script of the first boot.
-fn first_boot(after: SignedDuration, terms: &str, launch: &str) -> String {
+/// Starts the unit that gets spawnd.
+const START_FETCH: &str = "systemctl enable spawn-fetch.service
+systemctl --no-block start spawn-fetch.service
+";
+
+/// Records the life. It is the last command, so that an interrupted set-up is repeated.
+const RECORD: &str = "echo \"$launch $instance\" >@LIFE@\n";
+
+/// Returns the boothook of a launched instance, a shell script. Before anything else, the first
+/// boot of the launch `launch` arms the dead-man for `after` of running time. `terms` is the JSON
+/// object of the terms, for spawnd; the boot adds the instance's id to it. An image of another
+/// instance is taken over: its terms and its counted time are replaced. Where spawnd is installed,
+/// its units stay. With a `source`, a unit gets spawnd from there once the network is up.
+pub fn boothook(after: SignedDuration, terms: &str, launch: &str, source: Option<&DaemonSource>) -> String {
     let seconds = after.as_secs().max(0).unsigned_abs();
     let write = |path: &str, content: &str| {
         format!("cat >{path} <<'END-OF-FILE'\n{}\nEND-OF-FILE\n", content.trim_end())
@@ -106,7 +114,15 @@ fn first_boot(after: SignedDuration, terms: &str, launch: &str) -> String {
     COUNT.iter().chain([&ARM]).for_each(|(path, content)| text.push_str(&write(path, content)));
     text.push_str("fi\n");
     text.push_str(&keyed_terms(terms));
-    text.push_str(&END.replace("@LIFE@", LIFE));
+    if let Some(source) = source {
+        text.push_str(&write(FETCH_SCRIPT, &source.script()));
+        text.push_str(&write(FETCH_UNIT.0, FETCH_UNIT.1));
+    }
+    text.push_str(END);
+    if source.is_some() {
+        text.push_str(START_FETCH);
+    }
+    text.push_str(&RECORD.replace("@LIFE@", LIFE));
     text
 }
 

@@ -39,6 +39,7 @@
 pub mod clock_time;
 mod clocks;
 pub mod dead_man;
+mod delivery;
 mod effect;
 mod end_action;
 mod end_progress;
@@ -50,6 +51,7 @@ mod inputs;
 mod intent;
 mod intent_state;
 mod notice;
+mod role_policy;
 mod state;
 mod status;
 mod step;
@@ -57,6 +59,7 @@ pub mod tag;
 mod terms;
 
 pub use clocks::{BootIdentity, ClockReadings};
+pub use delivery::{DaemonSource, DeliveryFault, receive_script};
 pub use effect::LifeEffect;
 pub use end_action::EndAction;
 pub use heartbeat_schedule::HeartbeatStatus;
@@ -64,6 +67,7 @@ pub use inputs::{
     AwsCallError, AwsNotice, Command, HookTrigger, LifeEvent, LifeTags, StepInputs, UtilizationSample,
 };
 pub use notice::{EndAnnouncement, EndCause, NoticeUrgency, UserNotice};
+pub use role_policy::role_policy;
 pub use state::DaemonState;
 pub use status::{EndStatus, LifeStatus};
 pub use step::step;

@@ -128,6 +128,12 @@ impl DaemonState {
         self.instance.as_deref().zip(instance).is_none_or(|(own, other)| own == other)
     }
 
+    /// Returns the generation of the intent that the daemon follows; none while a change of its own
+    /// waits to be written, and while the instance ends.
+    pub fn settled_generation(&self) -> Option<u64> {
+        (self.intent.is_settled() && self.ending.is_none()).then_some(self.intent.generation)
+    }
+
     /// Returns the terms of this life.
     pub fn terms(&self) -> &Terms {
         &self.terms

@@ -1,8 +1,10 @@
 //! The encoding of tags. No other module knows it.
 
 mod heartbeat;
+mod seen;
 
 pub use heartbeat::{HEARTBEAT, HeartbeatTag, LONGEST_PERIOD, UNSEEN, UtilizationFigures};
+pub use seen::{SEEN, SeenTag};
 
 use crate::end_action::EndAction;
 use crate::terms::LONGEST_GRACE;

@@ -7,7 +7,8 @@
 )]
 
 use jiff::SignedDuration;
-use lifecycle::dead_man::{UNITS, user_data};
+use lifecycle::DaemonSource;
+use lifecycle::dead_man::{UNITS, boothook};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -30,13 +31,14 @@ fn disk() -> (tempfile::TempDir, String) {
 
 /// Returns the first boot of a launch, with every path on the disk at `root`.
 fn script(root: &Path, seconds: i64, terms: &str, launch: &str) -> String {
-    let text = user_data(SignedDuration::from_secs(seconds), terms, launch);
-    let script = text.split_once("    - |\n").expect("a block").1;
-    let lines: Vec<&str> = script.lines().map(|line| line.strip_prefix("      ").unwrap_or(line)).collect();
+    on_disk(root, &boothook(SignedDuration::from_secs(seconds), terms, launch, None))
+}
+
+fn on_disk(root: &Path, script: &str) -> String {
     let root = root.display().to_string();
     ["/etc/", "/usr/local/", "/var/lib/", "/run/", "/sys/"]
         .iter()
-        .fold(lines.join("\n"), |text, path| text.replace(path, &format!("{root}{path}")))
+        .fold(script.to_string(), |text, path| text.replace(path, &format!("{root}{path}")))
 }
 
 fn shell(root: &Path, words: &[&str]) {
@@ -228,15 +230,32 @@ fn the_units_of_an_installed_spawnd_stay() {
 }
 
 #[test]
-fn user_data_is_cloud_config_within_the_size_limit() {
-    let text = user_data(SignedDuration::from_hours(8), TERMS, "0123456789abcdef0123456789abcdef");
-    assert!(
-        text.starts_with("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n      launch="),
-        "{text}"
-    );
-    assert!(text.len() < 16_384, "EC2 accepts at most 16 KB: {}", text.len());
-    let after = text.split_once("    - |\n").expect("a block").1;
-    assert!(after.lines().all(|line| line.is_empty() || line.starts_with("      ")), "{text}");
+fn a_boothook_is_a_shell_script_within_the_size_limit() {
+    let digest = "0".repeat(64);
+    let source = DaemonSource::new("https://mirror.example/spawnd-x86_64", &digest);
+    for source in [None, source.as_ref()] {
+        let launch = "0123456789abcdef0123456789abcdef";
+        let text = boothook(SignedDuration::from_hours(8), TERMS, launch, source);
+        assert!(text.starts_with("#!/bin/sh\nlaunch=0123456789abcdef0123456789abcdef\n"), "{text}");
+        assert!(text.len() < 16_384, "EC2 accepts at most 16 KB: {}", text.len());
+        assert!(text.is_ascii(), "{text}");
+    }
+}
+
+#[test]
+fn a_source_of_spawnd_is_started_and_left_to_systemd() {
+    let (folder, _) = disk();
+    let root = folder.path();
+    let source = DaemonSource::new("https://mirror.example/spawnd?a=1&b=$(id)", &"ab".repeat(32));
+    let script = boothook(SignedDuration::from_secs(29_700), TERMS, "launch-1", source.as_ref());
+    shell(root, &["-c", &on_disk(root, &script)]);
+    check_left(root, 29_700);
+    let calls = read(root, "calls");
+    let last = ["enable spawn-fetch.service", "--no-block start spawn-fetch.service"];
+    assert!(calls.ends_with(&format!("{}\n{}\n", last[0], last[1])), "{calls}");
+    assert!(read(root, "/etc/systemd/system/spawn-fetch.service").contains("Restart=on-failure"));
+    let fetch = read(root, "/usr/local/lib/spawn/fetch.sh");
+    assert!(fetch.contains("\nurl='https://mirror.example/spawnd?a=1&b=$(id)'\n"), "{fetch}");
 }
 
 #[test]
@@ -245,16 +264,25 @@ fn systemd_accepts_the_units() {
         println!("skipped: there is no systemd-analyze here");
         return;
     }
-    let (folder, script) = disk();
+    let (folder, _) = disk();
     let root = folder.path();
-    shell(root, &["-c", &script]);
+    let source = DaemonSource::new("https://mirror.example/spawnd", &"0".repeat(64));
+    let script = boothook(SignedDuration::from_secs(29_700), TERMS, "launch-1", source.as_ref());
+    shell(root, &["-c", &on_disk(root, &script)]);
     for program in ["usr/bin/systemctl", "bin/sh"] {
         let path = root.join(program);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(&path, "#!/bin/sh\n").expect("a program");
         fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("executable");
     }
-    for unit in ["spawn-arm.service", "spawn-count.service", "spawn-count.timer", "spawn-dead-man.timer"] {
+    let units = [
+        "spawn-arm.service",
+        "spawn-count.service",
+        "spawn-count.timer",
+        "spawn-dead-man.timer",
+        "spawn-fetch.service",
+    ];
+    for unit in units {
         let output = Command::new("systemd-analyze")
             .args(["verify", "--man=no", "--recursive-errors=no"])
             .arg(format!("--root={}", root.display()))

@@ -10,8 +10,9 @@ use catalog::ports::{RunLogRow, Store};
 use clap::{Command, CommandFactory};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use collector::CollectorArgs;
+use console::SettingsSources;
 use sandbox::SandboxArgs;
-use spawn::SpawnArgs;
+use spawn::{SpawnArgs, SpawnSources, profile_names};
 
 /// Returns the command line of `mycelium`: a subcommand per program.
 pub(crate) fn mycelium_command() -> Command {
@@ -56,9 +57,18 @@ fn spawn_command() -> Command {
         ("list", &[("region", regions)]),
         ("reap", &[("region", regions)]),
     ];
-    subcommands.into_iter().fold(SpawnArgs::command(), |command, (name, arguments)| {
+    let command = subcommands.into_iter().fold(SpawnArgs::command(), |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
+    });
+    command.mut_subcommand("config", |config| {
+        config.mut_subcommand("show", |show| with_candidates(show, &[("profile", launch_profiles)]))
     })
+}
+
+/// Profiles of the settings files of launches.
+fn launch_profiles() -> Option<Vec<String>> {
+    let sources = SettingsSources::read().ok()?;
+    Some(profile_names(&SpawnSources::read(&sources, &completion::settings()?.config).ok()?))
 }
 
 fn expiry_actions() -> Option<Vec<String>> {

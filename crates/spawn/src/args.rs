@@ -7,13 +7,16 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::connect::ConnectArgs;
-use crate::commands::launch::LaunchArgs;
+use crate::commands::cleanup::CleanupArgs;
+use crate::commands::config::ConfigArgs;
+use crate::commands::deliver::DeliverArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::logs::LogsArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::reap::ReapArgs;
 use crate::commands::ssh_config::SshConfigArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -25,6 +28,9 @@ use crate::commands::ssh_config::SshConfigArgs;
 pub struct SpawnArgs {
     #[command(flatten)]
     pub flags: CommonFlags,
+    /// Profile of ~/.aws/config whose credentials are used [default: the default credentials]
+    #[arg(long, global = true, value_name = "PROFILE", help_heading = "Common")]
+    pub account: Option<String>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -33,6 +39,7 @@ pub struct SpawnArgs {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Launch(LaunchArgs),
+    Deliver(DeliverArgs),
     List(ListArgs),
     Connect(ConnectArgs),
     SshConfig(SshConfigArgs),
@@ -40,5 +47,7 @@ pub enum Command {
     Proxy(ProxyArgs),
     Logs(LogsArgs),
     Reap(ReapArgs),
+    Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),
+    Config(ConfigArgs),
 }

@@ -2,27 +2,36 @@
 //!
 //! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls the
 //! ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
-//! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
-//! only the dead-man timer bounds an instance from inside.
+//! reads prices from the local warehouse, and knows nothing about the programs on an instance
+//! except spawnd, which a launch delivers.
 
 mod args;
 mod commands;
+mod delivery;
+pub mod fuzz_entry;
 mod journal;
+mod launcher;
 mod names;
 mod owner;
 mod ports;
+mod prices;
 mod process;
+mod provision;
 mod regions;
+mod settings;
 mod ssh;
 #[cfg(test)]
 mod tests;
 
 pub use args::{Command, SpawnArgs};
 pub use ports::{Ports, RelayPort};
-pub use ssh::{SessionArgs, SessionVia};
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
+pub use settings::{SpawnSources, profile_names};
+pub use ssh::{SessionArgs, SessionVia};
 
-use commands::{connect, launch, list, logs, policy, proxy, reap, ssh_config};
+use commands::{
+    cleanup, config, connect, deliver, launch, list, logs, policy, proxy, reap, ssh_config,
+};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -39,13 +48,16 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
+        Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Connect(args) => connect::run_connect(args, ports, printer),
         Command::SshConfig(args) => ssh_config::run_ssh_config(args, ports, printer),
         Command::Proxy(args) => proxy::run_proxy(args, ports, printer),
         Command::Logs(args) => logs::run_logs(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
+        Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
+        Command::Config(args) => config::run_config(args, ports, printer),
     };
     printer.flush()?;
     done

@@ -2,7 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
+mod launch_choice_tests;
 mod launching;
+mod provisioning_tests;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -13,14 +15,17 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
-use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryAccess, MemoryFleet};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::ports::{
+    Account, CallerAccount, FaultyAccount, FaultyInstances, FixedAddress, LaunchFault, MemoryAccess,
+    MemoryFleet, MemoryProvisions,
+};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
-use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, run};
+use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, SpawnSources, run};
 
 const ME: &str = "arn:aws:iam::111122223333:user/alice";
 
@@ -156,7 +161,21 @@ impl SpawnHome {
     }
 
     fn spawn_as(&self, account: &dyn Account, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
+        let provisions = MemoryProvisions::with_default_vpc("us-east-1");
         let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
+        self.with_ports(account, cloud, &provisions, |ports, printer| {
+            run(&args, ports, printer, cloud.fleet.now())
+        })
+    }
+
+    /// Runs code with the ports of a command.
+    fn with_ports(
+        &self,
+        account: &dyn Account,
+        cloud: &FaultyInstances<'_>,
+        provisions: &MemoryProvisions,
+        code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
+    ) -> SpawnRun {
         let (out, err) = (SpawnOutput::default(), SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer =
@@ -166,14 +185,27 @@ impl SpawnHome {
         let sources = SettingsSources { home, env: owner.collect(), ..SettingsSources::default() };
         let mut settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
         settings.config = self.0.path().into();
+        // These machines have no ssh.
+        let choices = ["SPAWN_DELIVER", "SPAWN_KEY", "SPAWN_ROLE"];
+        let env = choices.map(|name| (name.to_string(), "none".to_string())).into();
         let ports = Ports {
             account,
             instances: cloud,
             access: &MemoryAccess::default(),
+            images: cloud.fleet,
+            warehouse: &|| Ok(Box::new(launch_choice_tests::priced_warehouse())),
+            provisioning: provisions,
+            address: &FixedAddress(Ok("203.0.113.7".parse().unwrap())),
             settings: &settings,
+            spawn_settings: &SpawnSources { env, ..SpawnSources::default() },
+            aws_profile: None,
+            agree: &|_| None,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
+            prompt: &|_| None,
+            input: &|_| Ok(launch_choice_tests::TRUFFLE_ROWS.to_string()),
+            time_zone: &|| jiff::tz::TimeZone::UTC,
             processes: &NoPrograms,
             relay: &|_, _| Err(std::io::ErrorKind::ConnectionRefused.into()),
             ask_on_terminal: &|_| None,
@@ -181,7 +213,7 @@ impl SpawnHome {
             executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),
         };
-        let ended = run(&args, &ports, &mut printer, cloud.fleet.now());
+        let ended = code(&ports, &mut printer);
         SpawnRun { out: out.text(), err: err.text(), ended }
     }
 }

@@ -1,10 +1,13 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+pub(crate) mod cleanup;
+pub(crate) mod config;
+pub(crate) mod connect;
+pub(crate) mod deliver;
 pub(crate) mod launch;
 pub(crate) mod list;
-pub(crate) mod policy;
-pub(crate) mod reap;
-pub(crate) mod connect;
 pub(crate) mod logs;
+pub(crate) mod policy;
 pub(crate) mod proxy;
+pub(crate) mod reap;
 pub(crate) mod ssh_config;

@@ -8,7 +8,7 @@ use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::{CallerAccount, InstanceSelector};
 use jiff::SignedDuration;
 
-use crate::Ports;
+use crate::{Ports, ProcessCommand};
 use crate::ports::cloud_failure;
 use crate::ssh::{
     SessionFailure, SessionFault, SessionOptions, address_of, check_session_manager, connect_key,
@@ -42,6 +42,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// Within this time after a start, a server that cannot be reached is taken for one that boots.
 const BOOT: SignedDuration = SignedDuration::from_mins(6);
 const SSH_PORT: u16 = 22;
+/// How long a start may take.
+const START_LIMIT: Duration = Duration::from_secs(600);
 
 pub(crate) fn run_proxy(
     args: &ProxyArgs,
@@ -57,7 +59,7 @@ pub(crate) fn run_proxy(
     let settings = ssh_settings(ports)?;
     let mut instance = find(&args.id, &region, ports)?;
     if !matches!(instance.state, InstanceState::Running | InstanceState::Pending) {
-        instance = wake(instance, settings.start.value, &caller, ports, printer)?;
+        instance = wake(instance, settings.start.value, ports, printer)?;
     }
     instance = await_running(instance, ports)?;
     match crate::provision::renew_rule(&instance, &settings.from.value, &caller, ports) {
@@ -175,7 +177,6 @@ fn relay(
 fn wake(
     instance: InstanceView,
     unasked: bool,
-    caller: &CallerAccount,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<InstanceView, Failure> {
@@ -193,6 +194,27 @@ fn wake(
                 .hint(format!("{start}, or ssh.start: yes in .spawn.yaml")));
         }
     }
-    crate::power::start(&instance, caller, ports)?;
+    start_instance(id, region, ports)?;
     find(id, region, ports)
+}
+
+/// Starts an instance with the command for it. ssh owns the standard output of this process.
+fn start_instance(id: &str, region: &str, ports: &Ports<'_>) -> Result<(), Failure> {
+    let args = ["spawn", "start", id, "--region", region].map(Into::into).into();
+    let account = ports.aws_profile.map(|name| ("AWS_PROFILE".into(), name.into()));
+    let program = ports.executable.clone().into_os_string();
+    let command = ProcessCommand { program, args, env: account.into_iter().collect() };
+    let ended = ports.processes.capture(&command, b"", START_LIMIT);
+    let failed = |why: String| {
+        Err(Failure::broken(format!("{id} was not started: {why}")).hint(format!("spawn start {id}")))
+    };
+    match ended {
+        Ok(output) if output.code == Some(0) => Ok(()),
+        Ok(output) => {
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            let line = stderr.lines().find_map(|line| line.strip_prefix("error: "));
+            failed(line.unwrap_or("the command gave no reason").to_string())
+        }
+        Err(error) => failed(error.to_string()),
+    }
 }

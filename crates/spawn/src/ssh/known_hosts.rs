@@ -1,8 +1,6 @@
 //! The pinned host keys: a known_hosts file of spawn's own. Its names are instance ids, because
 //! addresses are given to other instances after a stop.
 
-#![allow(clippy::disallowed_methods, reason = "the pinned host keys are a file")]
-
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -75,6 +73,7 @@ pub(crate) fn is_instance_id(text: &str) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test reads the file")]
 mod tests {
     use super::*;
     use crate::ssh::tests::{ED25519, LOCKED};

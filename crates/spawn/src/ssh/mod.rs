@@ -32,7 +32,10 @@ mod throwaway;
 pub(crate) use arguments::{jump_command, quote_words};
 pub(crate) use config_file::ConfigHost;
 pub(crate) use config_hosts::{HostMaker, config_files, connect_key, is_own, update_host};
+pub(crate) use host_key::console_host_keys;
 pub(crate) use known_hosts::is_instance_id;
+pub(crate) use private_key::read_private_key;
+pub(crate) use public_key::PublicKey;
 pub(crate) use session::{
     Session, SessionOptions, SessionRoute, TerminalRequest, address_of, pin_host, send_key,
 };

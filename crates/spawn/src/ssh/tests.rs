@@ -91,9 +91,9 @@ const RSA_MD5: &str = "be:d2:c7:17:f4:ba:24:f1:fc:c6:16:09:75:ae:d0:47";
 const ED25519_SHA256: &str = "L2ISTFJmGrwNoaHmc2bJoOFW2g9j+iYqUula85Jh1Hw";
 
 /// A machine with an agent that has these keys, and with no other program.
-pub(super) struct AgentWith(pub(super) &'static str);
+pub(super) struct AgentWith<'a>(pub(super) &'a str);
 
-impl ProcessRunner for AgentWith {
+impl ProcessRunner for AgentWith<'_> {
     fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> io::Result<ProcessOutput> {
         match command.program.to_str() {
             Some("ssh-add") => {
