@@ -309,6 +309,18 @@ pub(crate) fn pricing(
     aws_sdk_pricing::Client::from_conf(builder.build())
 }
 
+/// EC2 Instance Connect in a region.
+pub(crate) fn instance_connect(
+    config: &SdkConfig,
+    region: &str,
+    dated: &ServerDate,
+) -> aws_sdk_ec2instanceconnect::Client {
+    let builder = aws_sdk_ec2instanceconnect::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_ec2instanceconnect::Client::from_conf(builder.build())
+}
+
 /// IAM, which has one endpoint in each partition.
 pub(crate) fn iam(config: &SdkConfig, dated: &ServerDate) -> aws_sdk_iam::Client {
     let builder = aws_sdk_iam::config::Builder::from(config).interceptor(dated.clone());

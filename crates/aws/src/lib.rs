@@ -29,6 +29,7 @@ mod public_mirror;
 mod quotas;
 mod region_context;
 mod region_query;
+mod remote_access;
 mod request_answers;
 mod roles;
 mod row;

@@ -1,4 +1,8 @@
-use std::io::{self, BufRead, IsTerminal, Write};
+#![allow(clippy::disallowed_methods, reason = "a terminal is a file")]
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+
 
 /// Shows the user a yes-or-no question on the terminal, and returns whether the answer is yes.
 /// Returns `None` if standard input or standard error is not a terminal, or if the question cannot
@@ -11,6 +15,16 @@ pub fn confirm(question: &str) -> Option<bool> {
     write!(stderr, "{} [y/N] ", domain::visible(question)).and_then(|()| stderr.flush()).ok()?;
     let mut line = String::new();
     stdin.lock().read_line(&mut line).ok()?;
+    Some(means_yes(&line))
+}
+
+/// Shows the user a yes-or-no question on the terminal of this process, wherever its standard
+/// streams lead, and returns whether the answer is yes. Returns `None` without a terminal.
+pub fn confirm_on_terminal(question: &str) -> Option<bool> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
+    write!(terminal, "{} [y/N] ", domain::visible(question)).ok()?;
+    let mut line = String::new();
+    BufReader::new(terminal).read_line(&mut line).ok()?;
     Some(means_yes(&line))
 }
 

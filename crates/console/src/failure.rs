@@ -9,6 +9,8 @@ pub enum Exit {
     NothingMatched,
     /// Exit code 6: done, and a person must act on what the command left alone.
     PersonNeeded,
+    /// The exit code of the program that the command ran.
+    Program(u8),
 }
 
 impl Exit {
@@ -18,6 +20,7 @@ impl Exit {
             Exit::Done => 0,
             Exit::NothingMatched => 3,
             Exit::PersonNeeded => 6,
+            Exit::Program(code) => code,
         }
     }
 }

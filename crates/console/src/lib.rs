@@ -25,7 +25,7 @@ mod tests;
 mod text;
 mod words;
 
-pub use confirm::{confirm, prompt};
+pub use confirm::{confirm, confirm_on_terminal, prompt};
 pub use damage::{drop_damaged_files, restore_lake};
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;

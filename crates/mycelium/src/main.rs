@@ -8,6 +8,7 @@ mod facts;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
+mod relay;
 mod time_zone;
 
 use std::ffi::OsString;
@@ -117,6 +118,7 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
+            access: &cloud,
             images: &cloud,
             warehouse: &|| app::open_warehouse(&settings),
             provisioning: &cloud,
@@ -134,6 +136,8 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             input: &|mib| domain::read_text(std::io::stdin().lock(), mib),
             time_zone: &time_zone::local_time_zone,
             processes: &processes::ChildProcesses,
+            relay: &relay::relay_streams,
+            ask_on_terminal: &console::confirm_on_terminal,
             home: home_folder()?,
             executable: exec::own_path().map_err(|error| Failure::broken(error.to_string()))?,
         };

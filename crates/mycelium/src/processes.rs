@@ -1,6 +1,6 @@
 //! The port to programs of this machine, on the standard library.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -10,6 +10,7 @@ use spawn::{ProcessCommand, ProcessOutput, ProcessRunner};
 
 const LONGEST_STDOUT: u64 = 1024 * 1024;
 const LONGEST_STDERR: u64 = 64 * 1024;
+const LONGEST_LINE: u64 = 64 * 1024;
 /// Pause between two looks at a running program.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -43,10 +44,37 @@ impl ProcessRunner for ChildProcesses {
         })
     }
 
+    fn stream(
+        &self,
+        wanted: &ProcessCommand,
+        on_line: &mut dyn FnMut(&str) -> io::Result<()>,
+    ) -> io::Result<Option<i32>> {
+        let mut command = command(wanted);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let read = child.stdout.take().map_or(Ok(()), |stdout| read_lines(stdout, on_line));
+        if read.is_err() {
+            child.kill()?;
+        }
+        let status = child.wait()?;
+        read.map(|()| status.code())
+    }
+
     fn hand_over(&self, wanted: &ProcessCommand) -> io::Result<i32> {
         let status = command(wanted).status()?;
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
+}
+
+/// Hands over each line. A longer line comes in pieces.
+fn read_lines(stream: impl Read, on_line: &mut dyn FnMut(&str) -> io::Result<()>) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    while stream.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? > 0 {
+        on_line(&String::from_utf8_lossy(&line))?;
+        line.clear();
+    }
+    Ok(())
 }
 
 /// Reads at most `most` bytes and discards the rest, so that the program never waits for a reader.
@@ -99,6 +127,20 @@ mod tests {
         assert_eq!((out.code, out.stdout.len() as u64), (Some(0), LONGEST_STDOUT));
         let out = ChildProcesses.capture(&shell("exec sleep 60"), b"", Duration::from_millis(50)).unwrap();
         assert_eq!(out.code, None);
+    }
+
+    #[test]
+    fn lines_are_handed_over_until_one_is_refused() {
+        let mut lines = Vec::new();
+        let script = "echo one; printf two; exit 4";
+        let code = ChildProcesses.stream(&shell(script), &mut |line| {
+            lines.push(line.to_string());
+            Ok(())
+        });
+        assert_eq!((code.unwrap(), lines.as_slice()), (Some(4), ["one\n", "two"].map(String::from).as_slice()));
+        let endless = shell("while :; do echo y; done");
+        let refused = ChildProcesses.stream(&endless, &mut |_| Err(io::ErrorKind::BrokenPipe.into()));
+        assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 
     #[test]

@@ -6,13 +6,17 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::connect::ConnectArgs;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
 use crate::commands::deliver::DeliverArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::list::ListArgs;
+use crate::commands::logs::LogsArgs;
 use crate::commands::policy::SpawnPolicyArgs;
+use crate::commands::proxy::ProxyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::commands::ssh_config::SshConfigArgs;
 use crate::launcher::args::LaunchArgs;
 use crate::commands::status::SpawnStatusArgs;
 
@@ -41,6 +45,11 @@ pub enum Command {
     List(ListArgs),
     Status(SpawnStatusArgs),
     Doctor(DoctorArgs),
+    Connect(ConnectArgs),
+    SshConfig(SshConfigArgs),
+    #[command(hide = true)]
+    Proxy(ProxyArgs),
+    Logs(LogsArgs),
     Reap(ReapArgs),
     Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),

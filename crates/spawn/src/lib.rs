@@ -29,11 +29,14 @@ mod tests;
 
 pub use args::{Command, SpawnArgs};
 pub use names_cache::{NameCandidate, cached_names};
-pub use ports::Ports;
+pub use ports::{Ports, RelayPort};
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 pub use settings::{SpawnSources, profile_names};
+pub use ssh::{SessionArgs, SessionVia};
 
-use commands::{cleanup, config, deliver, doctor, launch, list, policy, reap, status};
+use commands::{
+    cleanup, config, connect, deliver, doctor, launch, list, logs, policy, proxy, reap, ssh_config, status,
+};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -54,6 +57,10 @@ pub fn run(
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Status(args) => status::run_status(args, ports, printer),
         Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
+        Command::Connect(args) => connect::run_connect(args, ports, printer),
+        Command::SshConfig(args) => ssh_config::run_ssh_config(args, ports, printer),
+        Command::Proxy(args) => proxy::run_proxy(args, ports, printer),
+        Command::Logs(args) => logs::run_logs(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),

@@ -1,15 +1,22 @@
+use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use catalog::ports::{Ask, AskError, Encode};
 use console::{Failure, Settings};
 use domain::Timestamp;
-use fleet::ports::{Account, CallerAddress, FleetError, Images, Instances, Provisioning, Quotas};
+use fleet::ports::{
+    Account, CallerAddress, FleetError, Images, Instances, Provisioning, Quotas, RemoteAccess,
+};
 use fleet::refusal::{self, RefusalContext};
 use jiff::tz::TimeZone;
 
 use crate::process::ProcessRunner;
 use crate::settings::SpawnSources;
+
+/// Connects the standard streams with an address.
+pub type RelayPort = dyn Fn(SocketAddr, &dyn Fn() -> io::Result<()>) -> io::Result<()>;
 
 /// Ports of spawn to the outside.
 pub struct Ports<'a> {
@@ -17,6 +24,8 @@ pub struct Ports<'a> {
     pub account: &'a dyn Account,
     /// EC2's instances.
     pub instances: &'a dyn Instances,
+    /// The services that open a way into an instance.
+    pub access: &'a dyn RemoteAccess,
     /// Images and instance types.
     pub images: &'a dyn Images,
     /// Opens the warehouse; called only when a command needs a price.
@@ -52,6 +61,11 @@ pub struct Ports<'a> {
     pub time_zone: &'a dyn Fn() -> TimeZone,
     /// Starts programs of this machine, such as ssh.
     pub processes: &'a dyn ProcessRunner,
+    /// Connects the standard streams with an address, after a step that runs once the connection
+    /// stands. Its failure has the kind `Other`.
+    pub relay: &'a RelayPort,
+    /// Shows a yes-or-no question on the terminal, wherever the standard streams lead.
+    pub ask_on_terminal: &'a dyn Fn(&str) -> Option<bool>,
     /// The user's home folder, which has the folder `.ssh`.
     pub home: PathBuf,
     /// The path of the running executable, with links resolved.
@@ -62,6 +76,11 @@ impl Ports<'_> {
     /// Returns the folder of the launch journal.
     pub(crate) fn journal_folder(&self) -> PathBuf {
         self.settings.config.join("launches")
+    }
+
+    /// Returns the folder of spawn's own ssh files.
+    pub(crate) fn ssh_folder(&self) -> PathBuf {
+        self.settings.config.join("ssh")
     }
 }
 

@@ -35,6 +35,18 @@ pub trait ProcessRunner {
     /// The program cannot be started; `NotFound` when it is not installed.
     fn capture(&self, command: &ProcessCommand, input: &[u8], limit: Duration) -> io::Result<ProcessOutput>;
 
+    /// Runs a program without input, and hands over each line of its standard output, of at most 64
+    /// KiB, as it comes. Its standard error is dropped. An error of `on_line` ends the program.
+    /// Returns its exit status; none if a signal ended it.
+    ///
+    /// # Errors
+    /// The program cannot be started; `NotFound` when it is not installed. `on_line` failed.
+    fn stream(
+        &self,
+        command: &ProcessCommand,
+        on_line: &mut dyn FnMut(&str) -> io::Result<()>,
+    ) -> io::Result<Option<i32>>;
+
     /// Runs a program with this process's terminal and streams, and returns its exit status: 128
     /// plus the signal that ended it.
     ///

@@ -20,8 +20,8 @@ use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Setting
 use domain::{Known, Timestamp};
 use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{
-    Account, CallerAccount, FaultyAccount, FaultyInstances, FixedAddress, LaunchFault, MemoryFleet,
-    MemoryProvisions,
+    Account, CallerAccount, FaultyAccount, FaultyInstances, FixedAddress, LaunchFault, MemoryAccess,
+    MemoryFleet, MemoryProvisions,
 };
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
@@ -109,6 +109,14 @@ struct NoPrograms;
 
 impl ProcessRunner for NoPrograms {
     fn capture(&self, _: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn stream(
+        &self,
+        _: &ProcessCommand,
+        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
+    ) -> std::io::Result<Option<i32>> {
         Err(std::io::ErrorKind::NotFound.into())
     }
 
@@ -241,6 +249,7 @@ impl SpawnHome {
         let ports = Ports {
             account,
             instances: cloud,
+            access: &MemoryAccess::default(),
             images: cloud.fleet,
             quotas: cloud.fleet,
             warehouse: &|| Ok(Box::new(priced())),
@@ -257,6 +266,8 @@ impl SpawnHome {
             input: &|_| Ok(launch_choice_tests::TRUFFLE_ROWS.to_string()),
             time_zone: &|| jiff::tz::TimeZone::UTC,
             processes: &NoPrograms,
+            relay: &|_, _| Err(std::io::ErrorKind::ConnectionRefused.into()),
+            ask_on_terminal: &|_| None,
             home: self.0.path().into(),
             executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),

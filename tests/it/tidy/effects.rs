@@ -25,6 +25,7 @@ const EFFECTS: &[EffectPlaces] = &[
         places: &[
             "aws/src/clients.rs",
             "collector",
+            "console/src/confirm.rs",
             "console/src/key_file.rs",
             "durable",
             "lake",
@@ -32,7 +33,10 @@ const EFFECTS: &[EffectPlaces] = &[
             "mycelium/src/time_zone.rs",
             "sandbox",
             "spawn/src/delivery/daemon_file.rs",
+            "mycelium/src/relay.rs",
             "spawn/src/journal.rs",
+            "spawn/src/ssh/config_file.rs",
+            "spawn/src/ssh/identity.rs",
             "spawn/src/commands/reap.rs",
             "spawn/src/launcher/plan_file.rs",
             "spawn/src/launcher/user_data.rs",

@@ -2,10 +2,14 @@
 
 pub(crate) mod cleanup;
 pub(crate) mod config;
+pub(crate) mod connect;
 pub(crate) mod deliver;
 pub(crate) mod doctor;
 pub(crate) mod launch;
 pub(crate) mod list;
+pub(crate) mod logs;
 pub(crate) mod policy;
+pub(crate) mod proxy;
 pub(crate) mod reap;
 pub(crate) mod status;
+pub(crate) mod ssh_config;

@@ -30,6 +30,14 @@ impl ProcessRunner for KeygenAlone {
         Ok(ProcessOutput { code: Some(0), ..ProcessOutput::default() })
     }
 
+    fn stream(
+        &self,
+        _: &ProcessCommand,
+        _: &mut dyn FnMut(&str) -> io::Result<()>,
+    ) -> io::Result<Option<i32>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     fn hand_over(&self, _: &ProcessCommand) -> io::Result<i32> {
         Err(io::ErrorKind::NotFound.into())
     }
