@@ -1,5 +1,5 @@
 //! AWS through its SDK and its public files. Implements the ports `Source`, `Account`,
-//! `Instances` and `Images`.
+//! `Instances`, `Images` and `Quotas`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
 //! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
@@ -26,6 +26,7 @@ mod objects;
 mod provisioning;
 mod public_files;
 mod public_mirror;
+mod quotas;
 mod region_context;
 mod region_query;
 mod request_answers;

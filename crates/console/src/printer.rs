@@ -11,6 +11,9 @@ use crate::format_writer::{self, FormatSettings, FormatWriter};
 use crate::table::{self, TableDrawing};
 use crate::{Failure, OutputFormat, Progress, Report, Screen, TableView};
 
+/// Moves a terminal's cursor to the first line, and clears everything below it.
+const CLEAR: &[u8] = b"\x1b[H\x1b[J";
+
 /// The output of a program: data goes to `out`, messages to `err`.
 pub struct Printer {
     format: OutputFormat,
@@ -129,6 +132,12 @@ impl Printer {
     /// Prints plain text without columns, such as a script. It is the same in every format.
     pub fn text(&mut self, text: &str) -> Result<(), Failure> {
         self.write(text.as_bytes())
+    }
+
+    /// Clears a terminal, so that the next answer replaces the last one. Does nothing if the output
+    /// is not a terminal.
+    pub fn clear_screen(&mut self) -> Result<(), Failure> {
+        if self.screen.is_terminal() { self.write(CLEAR) } else { Ok(()) }
     }
 
     /// Starts an answer that comes in pages.

@@ -1,7 +1,7 @@
 //! A range of IP addresses in a security group's rule.
 
-use std::fmt;
 use core::net::IpAddr;
+use std::fmt;
 
 /// A range of IPv4 or IPv6 addresses, such as `203.0.113.7/32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

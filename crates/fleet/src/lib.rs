@@ -4,6 +4,7 @@
 //! * [`launch_plan`] plans its request, and [`launch_tags`] checks the tags of its user.
 //! * [`reap`] plans which instances have outlived their time; it never plans more than it shows.
 //! * [`bound`] reads the bound of a life from the tags, and recognizes tags of another instance.
+//! * [`cost`] computes the cost of an instance's running time, as far as it is known from outside.
 //! * [`owner`] is the name of an owner that stays the same between sessions.
 //! * [`refusal`] classifies AWS's error codes, and gives each its hint.
 //! * [`remains`] prices the resources that stay after an end.
@@ -19,6 +20,7 @@
 pub mod address_range;
 pub mod bound;
 pub mod image;
+pub mod cost;
 pub mod instance;
 pub mod launch;
 pub mod launch_plan;

@@ -124,6 +124,7 @@ impl LaunchWorld {
             runs: RefCell::new(faults.iter().copied().collect()),
             blind: Cell::new(blind),
             stubborn: Vec::new(),
+            unread: Vec::new(),
         };
         let mut launching = LaunchProgress::new(self.disk.clone());
         let (mut event, mut done) = (LaunchEvent::Begin, 0);

@@ -121,6 +121,7 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             warehouse: &|| app::open_warehouse(&settings),
             provisioning: &cloud,
             address: &cloud,
+            quotas: &cloud,
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             spawn_settings: &spawn_settings,

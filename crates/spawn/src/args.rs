@@ -9,10 +9,12 @@ use console::CommonFlags;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
 use crate::commands::deliver::DeliverArgs;
+use crate::commands::doctor::DoctorArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;
 use crate::launcher::args::LaunchArgs;
+use crate::commands::status::SpawnStatusArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -37,6 +39,8 @@ pub enum Command {
     Launch(LaunchArgs),
     Deliver(DeliverArgs),
     List(ListArgs),
+    Status(SpawnStatusArgs),
+    Doctor(DoctorArgs),
     Reap(ReapArgs),
     Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),

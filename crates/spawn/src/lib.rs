@@ -7,11 +7,15 @@
 
 mod args;
 mod commands;
+mod costs;
 mod delivery;
 pub mod fuzz_entry;
 mod journal;
 mod launcher;
+mod listing;
 mod names;
+mod names_cache;
+mod open_ports;
 mod owner;
 mod ports;
 mod prices;
@@ -24,11 +28,12 @@ mod ssh;
 mod tests;
 
 pub use args::{Command, SpawnArgs};
+pub use names_cache::{NameCandidate, cached_names};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
 pub use settings::{SpawnSources, profile_names};
 
-use commands::{cleanup, config, deliver, launch, list, policy, reap};
+use commands::{cleanup, config, deliver, doctor, launch, list, policy, reap, status};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -47,6 +52,8 @@ pub fn run(
         Command::Launch(args) => launch::run_launch(args, ports, printer),
         Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
+        Command::Status(args) => status::run_status(args, ports, printer),
+        Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),

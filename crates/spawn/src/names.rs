@@ -5,7 +5,7 @@ use console::{Failure, FailureKind, suggest_closest};
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::{CallerAccount, InstanceSelector};
 
-use crate::Ports;
+use crate::{Ports, names_cache};
 use crate::ports::cloud_failure;
 use crate::regions::{RegionScan, choose_regions, query_regions};
 
@@ -42,6 +42,7 @@ pub(crate) fn find_targets(
     let caller = ports.account.caller().map_err(cloud_failure)?;
     let chosen = choose_regions(regions, &caller)?;
     let scan = query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
+    names_cache::remember(&scan, &caller.account, &chosen, ports);
     let mut instances: Vec<InstanceView> = Vec::new();
     for name in names {
         let found = find_instance(name, &scan)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 use catalog::ports::{Ask, AskError, Encode};
 use console::{Failure, Settings};
 use domain::Timestamp;
-use fleet::ports::{Account, CallerAddress, FleetError, Images, Instances, Provisioning};
+use fleet::ports::{Account, CallerAddress, FleetError, Images, Instances, Provisioning, Quotas};
 use fleet::refusal::{self, RefusalContext};
 use jiff::tz::TimeZone;
 
@@ -25,6 +25,8 @@ pub struct Ports<'a> {
     pub provisioning: &'a dyn Provisioning,
     /// The public address of this machine.
     pub address: &'a dyn CallerAddress,
+    /// The account's quotas.
+    pub quotas: &'a dyn Quotas,
     /// Writer of Parquet and Arrow.
     pub encode: &'a dyn Encode,
     /// The settings of this run.

@@ -4,6 +4,7 @@
 
 mod launch_choice_tests;
 mod launching;
+mod listing;
 mod provisioning_tests;
 
 use std::cell::{Cell, RefCell};
@@ -11,7 +12,9 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use catalog::testing::FailingEncode;
+use catalog::rows::OnDemandPriceRow;
+use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
@@ -49,6 +52,7 @@ fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'
         runs: RefCell::new(runs.iter().copied().collect()),
         blind: Cell::new(0),
         stubborn: vec![],
+        unread: vec![],
     }
 }
 
@@ -81,6 +85,25 @@ fn instance(id: &str, hours: i64) -> InstanceView {
     }
 }
 
+/// A warehouse with one price: t3.micro in us-east-1 costs $0.0104 per hour, as of three days ago.
+fn priced() -> MemoryAsk {
+    MemoryAsk::default().answer("price/current", |given| {
+        let is_linux = given.contains(&("os".to_string(), Value::Text("linux".to_string())));
+        let price = Value::Decimal(domain::Decimal::new(104, 4));
+        let observed = Value::Timestamp(noon() - SignedDuration::from_hours(72));
+        let row = vec![
+            "t3.micro".into(),
+            "us-east-1".into(),
+            price,
+            "USD".into(),
+            observed,
+            "test".into(),
+            "listed".into(),
+        ];
+        Page { fields: OnDemandPriceRow::fields(), rows: if is_linux { vec![row] } else { vec![] } }
+    })
+}
+
 /// A machine without any program.
 struct NoPrograms;
 
@@ -95,11 +118,20 @@ impl ProcessRunner for NoPrograms {
 }
 
 #[derive(Clone, Default)]
-struct SpawnOutput(Rc<RefCell<Vec<u8>>>);
+struct SpawnOutput {
+    bytes: Rc<RefCell<Vec<u8>>>,
+    /// After how many writes the reader leaves; none if it stays.
+    reads: Option<usize>,
+}
 
 impl Write for SpawnOutput {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
+        match &mut self.reads {
+            Some(0) => return Err(std::io::ErrorKind::BrokenPipe.into()),
+            Some(reads) => *reads -= 1,
+            None => {}
+        }
+        self.bytes.borrow_mut().extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -110,7 +142,7 @@ impl Write for SpawnOutput {
 
 impl SpawnOutput {
     fn text(&self) -> String {
-        String::from_utf8(self.0.borrow().clone()).unwrap()
+        String::from_utf8(self.bytes.borrow().clone()).unwrap()
     }
 }
 
@@ -153,9 +185,24 @@ impl SpawnHome {
     }
 
     fn spawn_as(&self, account: &dyn Account, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
+        self.run(account, cloud, words, (OutputFormat::Csv, None))
+    }
+
+    /// Runs a command that prints tables. Its reader leaves after this many of them.
+    fn spawn_table(&self, cloud: &FaultyInstances<'_>, words: &[&str], tables: Option<usize>) -> SpawnRun {
+        self.run(cloud.fleet, cloud, words, (OutputFormat::Table, tables))
+    }
+
+    fn run(
+        &self,
+        account: &dyn Account,
+        cloud: &FaultyInstances<'_>,
+        words: &[&str],
+        printed: (OutputFormat, Option<usize>),
+    ) -> SpawnRun {
         let provisions = MemoryProvisions::with_default_vpc("us-east-1");
         let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
-        self.with_ports(account, cloud, &provisions, |ports, printer| {
+        self.with_printer(account, cloud, &provisions, printed, |ports, printer| {
             run(&args, ports, printer, cloud.fleet.now())
         })
     }
@@ -168,10 +215,21 @@ impl SpawnHome {
         provisions: &MemoryProvisions,
         code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
     ) -> SpawnRun {
-        let (out, err) = (SpawnOutput::default(), SpawnOutput::default());
+        self.with_printer(account, cloud, provisions, (OutputFormat::Csv, None), code)
+    }
+
+    fn with_printer(
+        &self,
+        account: &dyn Account,
+        cloud: &FaultyInstances<'_>,
+        provisions: &MemoryProvisions,
+        (format, reads): (OutputFormat, Option<usize>),
+        code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
+    ) -> SpawnRun {
+        let (out, err) = (SpawnOutput { reads, ..SpawnOutput::default() }, SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer =
-            Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
+            Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
         let owner = self.1.iter().map(|owner| ("MYCELIUM_OWNER".to_string(), owner.clone()));
         let home = Some(self.0.path().into());
         let sources = SettingsSources { home, env: owner.collect(), ..SettingsSources::default() };
@@ -184,7 +242,8 @@ impl SpawnHome {
             account,
             instances: cloud,
             images: cloud.fleet,
-            warehouse: &|| Ok(Box::new(launch_choice_tests::priced_warehouse())),
+            quotas: cloud.fleet,
+            warehouse: &|| Ok(Box::new(priced())),
             provisioning: provisions,
             address: &FixedAddress(Ok("203.0.113.7".parse().unwrap())),
             settings: &settings,

@@ -54,11 +54,16 @@ pub struct FaultyInstances<'a> {
     pub blind: Cell<u32>,
     /// Ids of instances that AWS refuses to end.
     pub stubborn: Vec<String>,
+    /// Codes of regions whose queries fail.
+    pub unread: Vec<String>,
 }
 
 impl Instances for FaultyInstances<'_> {
     fn list_instances(&self, regions: &[String], which: InstanceSelector<'_>) -> Vec<RegionInstances> {
         let mut looked = self.fleet.list_instances(regions, which);
+        for one in looked.iter_mut().filter(|one| self.unread.contains(&one.region)) {
+            one.seen = Err("no answer in time".to_string());
+        }
         if self.blind.get() > 0 {
             self.blind.set(self.blind.get() - 1);
             looked.iter_mut().for_each(|one| one.seen = Err("no answer in time".to_string()));

@@ -4,6 +4,7 @@
 use super::FleetError;
 use super::account::{Account, CallerAccount};
 use super::images::{FoundImage, Images};
+use super::quotas::Quotas;
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use crate::image::{ImageAlias, ImageChoice, ImageFacts, LaunchableType};
 use crate::instance::{
@@ -42,6 +43,8 @@ pub struct MemoryFleet {
     consoles: RefCell<BTreeMap<String, String>>,
     /// The images beside those of the aliases.
     images: RefCell<Vec<ImageFacts>>,
+    /// Values of quotas by code; a quota without one cannot be read.
+    quotas: RefCell<BTreeMap<String, f64>>,
 }
 
 struct MemoryInstance {
@@ -76,6 +79,7 @@ impl MemoryFleet {
             remains: RefCell::default(),
             consoles: RefCell::default(),
             images: RefCell::default(),
+            quotas: RefCell::default(),
         }
     }
 
@@ -130,6 +134,11 @@ impl MemoryFleet {
     /// Adds an image.
     pub fn add_image(&self, image: ImageFacts) {
         self.images.borrow_mut().push(image);
+    }
+
+    /// Sets the value of a quota.
+    pub fn set_quota(&self, code: &str, value: f64) {
+        self.quotas.borrow_mut().insert(code.to_string(), value);
     }
 
     /// Changes an instance, as another client may.
@@ -223,6 +232,13 @@ impl MemoryFleet {
 impl Account for MemoryFleet {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
         Ok(CallerAccount { now: self.now.get(), ..self.caller.clone() })
+    }
+}
+
+impl Quotas for MemoryFleet {
+    fn read_quota(&self, _: &str, code: &str) -> Result<f64, FleetError> {
+        let known = self.quotas.borrow().get(code).copied();
+        known.ok_or_else(|| FleetError::Failed(format!("there is no quota {code}")))
     }
 }
 

@@ -11,6 +11,7 @@ mod memory;
 mod memory_provisions;
 mod provisioning;
 mod roles;
+mod quotas;
 
 pub use account::{Account, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
@@ -23,6 +24,7 @@ pub use memory::MemoryFleet;
 pub use memory_provisions::{MemoryProvisions, ProvisionFault};
 pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionProvisions};
 pub use roles::{RoleView, Roles};
+pub use quotas::Quotas;
 
 /// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

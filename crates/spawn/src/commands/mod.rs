@@ -3,7 +3,9 @@
 pub(crate) mod cleanup;
 pub(crate) mod config;
 pub(crate) mod deliver;
+pub(crate) mod doctor;
 pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod policy;
 pub(crate) mod reap;
+pub(crate) mod status;

@@ -63,7 +63,7 @@ pub struct LaunchArgs {
     /// Use a persistent spot request, so that the instance can be stopped
     #[arg(long, help_heading = "Machine")]
     pub stoppable: bool,
-    /// The highest price in dollars per hour; a higher one is refused
+    /// The highest price in dollars per hour; a higher or unknown one is refused
     #[arg(long, value_name = "PRICE", help_heading = "Machine")]
     pub max_price: Option<String>,
 

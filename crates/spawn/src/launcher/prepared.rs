@@ -88,23 +88,27 @@ impl PreparedLaunch {
         Ok(prepared)
     }
 
-    /// Refuses a launch whose price is known to be above the highest price.
+    /// Refuses an on-demand launch with a price that is unknown or above the highest price. EC2
+    /// itself compares the price of a spot instance.
     fn check_price(&self) -> Result<(), Failure> {
-        let Some(highest) = &self.order.max_price else { return Ok(()) };
-        let limit: Decimal = highest
-            .parse()
-            .map_err(|_| Failure::usage(format!("--max-price \"{highest}\" is not a price per hour")))?;
+        let request = &self.record.request;
+        let Some(highest) = self.order.max_price.as_ref().filter(|_| request.spot.is_none()) else {
+            return Ok(());
+        };
+        let invalid = |_| Failure::usage(format!("--max-price \"{highest}\" is not a price per hour"));
+        let limit: Decimal = highest.parse().map_err(invalid)?;
+        let (kind, region) = (&request.instance_type, &request.region);
         match &self.price {
-            Ok(price) if price.amount > limit => Err(Failure::usage(format!(
-                "the price is {} {} per hour, above --max-price {highest}",
-                price.amount.normalize(),
-                price.currency
-            ))
-            .hint(format!(
-                "truffle show {} --region {} shows the prices",
-                self.record.request.instance_type, self.record.request.region
-            ))),
-            _ => Ok(()),
+            Ok(price) if price.amount <= limit => Ok(()),
+            Ok(price) => {
+                let amount = price.amount.normalize();
+                let message =
+                    format!("the price is {amount} {} per hour, above --max-price {highest}", price.currency);
+                Err(Failure::usage(message)
+                    .hint(format!("truffle show {kind} --region {region} shows the prices")))
+            }
+            Err(why) => Err(Failure::usage(format!("--max-price {highest} cannot be checked: {why}"))
+                .hint(format!("collector snapshot price --region {region}, or leave it out"))),
         }
     }
 

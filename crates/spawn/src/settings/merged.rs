@@ -92,8 +92,11 @@ fn invalid(key: &str, origin: &SettingOrigin, why: &str) -> Failure {
     };
     let failure = Failure::usage(message);
     match (launch_key(key), origin) {
-        (Some(LaunchKey { example, .. }), SettingOrigin::Flag(flag)) => {
+        (Some(LaunchKey { example, .. }), SettingOrigin::Flag(flag)) if flag.starts_with("--") => {
             failure.hint(format!("{flag} {example}"))
+        }
+        (Some(LaunchKey { example, .. }), SettingOrigin::Flag(_)) => {
+            failure.hint(format!("spawn launch {example} --ttl 8h"))
         }
         (Some(LaunchKey { example, .. }), SettingOrigin::Env(name)) => {
             failure.hint(format!("{name}={example}"))

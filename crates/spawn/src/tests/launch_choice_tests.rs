@@ -1,9 +1,5 @@
 //! The choices, the plan and the price of a launch.
 
-use catalog::rows::OnDemandPriceRow;
-use catalog::testing::MemoryAsk;
-use catalog::{Page, QuestionRow, Value};
-use domain::Decimal;
 use fleet::image::ImageFacts;
 
 use super::*;
@@ -11,23 +7,6 @@ use super::*;
 /// The standard input of every test.
 pub(super) const TRUFFLE_ROWS: &str =
     r#"[{"instance_type": "t3.small", "region": "us-east-1"}, {"instance_type": "t3.micro"}]"#;
-
-/// A warehouse with the on-demand price of a t3.micro, three days old.
-pub(super) fn priced_warehouse() -> MemoryAsk {
-    let observed_at = noon() - SignedDuration::from_hours(72);
-    MemoryAsk::default().answer("price/current", move |_| Page {
-        fields: OnDemandPriceRow::fields(),
-        rows: vec![vec![
-            "t3.micro".into(),
-            "us-east-1".into(),
-            Value::Decimal(Decimal::new(104, 4)),
-            "USD".into(),
-            observed_at.into(),
-            "a list".into(),
-            "published".into(),
-        ]],
-    })
-}
 
 #[test]
 fn a_plan_lists_what_is_created_and_its_price_with_its_age() {
@@ -133,6 +112,9 @@ fn contradictory_choices_are_refused_before_anything_is_created() {
     let words = ["launch", "t3.micro", "--until", "2026-11-23T11:00:00Z"];
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &words);
     assert!(told.failed().contains("is over, or less than a minute ahead"), "{}", told.failed());
+    let words = ["launch", "t3.nano", "--ttl", "8h", "--max-price", "1"];
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &words);
+    assert!(told.failed().contains("--max-price 1 cannot be checked: there is no"), "{}", told.failed());
     let mac = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["launch", "mac2.metal", "--ttl", "8h"]);
     assert!(
         mac.failed().contains("mac2.metal is x86_64_mac, and spawn launches 64-bit Linux alone"),
@@ -211,4 +193,19 @@ fn a_record_of_a_later_version_is_not_guessed_at() {
     std::fs::write(folder.join("x.json"), text).unwrap();
     let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
     assert!(told.failed().contains("its version is 3, and this program knows"), "{}", told.failed());
+}
+
+#[test]
+fn a_record_has_a_version_places_and_a_count_and_another_count_is_refused() {
+    let cloud = memory();
+    let desk = SpawnHome::new();
+    desk.spawn(&faulty(&cloud, &[]), &LAUNCH).good();
+    let file = desk.0.path().join("launches/0123456789abcdef.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for expected in ["\"version\": 2", "\"count\": 1", "\"places\": [", "\"deliver\": \"none\""] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    std::fs::write(&file, text.replace("\"count\": 1", "\"count\": 2")).unwrap();
+    let told = desk.spawn(&faulty(&cloud, &[]), &["launch", "--resume"]);
+    assert!(told.failed().contains("it has 1 places and the count 2"), "{}", told.failed());
 }
