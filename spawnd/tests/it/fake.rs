@@ -32,6 +32,8 @@ pub(crate) struct FakeAws {
     pub(crate) tag: Option<String>,
     /// The heartbeats written, in order.
     pub(crate) heartbeats: Vec<String>,
+    /// The values of the tag `spawn:seen`, in order.
+    pub(crate) acknowledgements: Vec<String>,
     pub(crate) cap: Option<String>,
     pub(crate) spot: bool,
     pub(crate) instance_id: String,
@@ -164,6 +166,7 @@ impl FakeWorld {
             ec2: Ec2Mode::Works,
             tag: None,
             heartbeats: Vec::new(),
+            acknowledgements: Vec::new(),
             cap: None,
             spot: false,
             instance_id: "i-sandbox0123456789".to_string(),
@@ -543,9 +546,11 @@ fn ec2(aws: &mut FakeAws, request: &FakeRequest) -> Option<(u16, String)> {
     if let Some((_, value)) = request.body.split_once("Tag.1.Value=") {
         let value = value.split('&').next().unwrap_or_default();
         let value = value.replace("%3B", ";").replace("%3D", "=").replace("%3A", ":");
-        match request.body.contains("Tag.1.Key=spawn%3Aheartbeat") {
-            true => aws.heartbeats.push(value),
-            false => aws.tag = Some(value),
+        let has_key = |key: &str| request.body.contains(&format!("Tag.1.Key=spawn%3A{key}&"));
+        match () {
+            () if has_key("heartbeat") => aws.heartbeats.push(value),
+            () if has_key("seen") => aws.acknowledgements.push(value),
+            () => aws.tag = Some(value),
         }
     }
     Some((200, "<Response><return>true</return></Response>".to_string()))

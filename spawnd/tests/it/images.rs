@@ -93,6 +93,11 @@ fn a_copied_tag_that_ended_before_the_launch_is_replaced() {
         world.aws(|aws| aws.tag.clone()).is_some_and(|tag| tag.starts_with("v1;running;until=2027-01-15T08:"))
     };
     assert!(world.until(600, own), "{:?}", world.aws(|aws| aws.tag.clone()));
+    let is_acknowledged = |world: &FakeWorld| {
+        let written = world.aws(|aws| aws.acknowledgements.last().cloned());
+        written.is_some_and(|tag| tag.contains(";gen=5;at=2027-01-15T08:"))
+    };
+    assert!(world.until(600, is_acknowledged), "{:?}", world.aws(|aws| aws.acknowledgements.clone()));
 }
 
 #[test]
