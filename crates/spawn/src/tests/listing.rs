@@ -82,7 +82,8 @@ fn an_unread_region_is_a_row_with_the_reason_and_a_failure() {
     assert!(told.out.contains("i-1,us-east-1,running,\n"), "{}", told.out);
     assert!(told.out.contains(",eu-west-1,unread,no answer in time\n"), "{}", told.out);
     // Without any instance the row is there too, because the region may have some.
-    let blind = FaultyInstances { unread: vec!["eu-west-1".into()], ..faulty(&memory(), &[]) };
+    let empty = memory();
+    let blind = FaultyInstances { unread: vec!["eu-west-1".into()], ..faulty(&empty, &[]) };
     let told = SpawnHome::new().spawn(&blind, &["list"]);
     assert!(told.out.contains(",eu-west-1,unread,"), "{}", told.out);
     assert_eq!(told.failed(), "eu-west-1 could not be queried");
