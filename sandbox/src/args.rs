@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::calls::CallsArgs;
 use crate::commands::clock::ClockArgs;
 use crate::commands::env::EnvArgs;
 use crate::commands::instance::InstanceArgs;
@@ -36,6 +37,9 @@ pub enum Command {
     Poweroff(InstanceArgs),
     /// Open a separate port for an instance's metadata (IMDSv2), and print its address
     Imds(InstanceArgs),
+    /// Print the private host key of an instance, for an SSH server that plays the instance
+    HostKey(InstanceArgs),
+    Calls(CallsArgs),
     /// Print the JSON schema of scenario files
     Schema,
 }

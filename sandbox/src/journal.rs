@@ -31,6 +31,8 @@ pub(crate) enum WorldChange {
     Metadata(String, String),
     Interrupt(String),
     PowerOff(String),
+    /// A test machine wrote to its console: instance id and text.
+    Console(String, String),
     /// The clock was moved to the entry's instant.
     Moved,
 }
@@ -84,6 +86,7 @@ fn replay(world: &mut SandboxWorld, now: Timestamp, deed: &WorldChange) {
         WorldChange::Metadata(instance, path) => world.issue_credentials(now, instance, path),
         WorldChange::Interrupt(instance) => drop(world.interrupt(now, instance)),
         WorldChange::PowerOff(instance) => drop(world.power_off(now, instance)),
+        WorldChange::Console(instance, text) => drop(world.write_console(now, instance, text)),
         WorldChange::Moved => world.apply_due_events(now),
     }
 }

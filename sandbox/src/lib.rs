@@ -32,9 +32,9 @@ pub use facts::{AwsFacts, FactError, RegionFact, SpotSeries, TypeFact};
 pub use ports::Ports;
 pub use run::run;
 pub use scenario::{
-    AccountRule, CallFault, CapacityRule, EventRule, FailureRule, ImdsFault, ImdsRule, InterruptionRule,
-    MarketRule, MetricRule, Scenario, ScenarioError, ScenarioSpan, ScenarioTiming, SpotPriceRule,
-    ThrottlingSwitch, UserRule,
+    AccountRule, CallFault, CapacityRule, DefaultVpcSwitch, EventRule, FailureRule, ImdsFault, ImdsRule,
+    InterruptionRule, MarketRule, MetricRule, Scenario, ScenarioError, ScenarioSpan, ScenarioTiming,
+    SpotPriceRule, ThrottlingSwitch, UserRule,
 };
 pub use server::{RunningSandbox, Sandbox, SandboxOptions, SandboxStartError};
 pub use wire::QueryParams;

@@ -2,7 +2,7 @@ use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
 use crate::args::{Command, SandboxArgs};
-use crate::commands::{clock, env, imds, interrupt, poweroff, schema, serve};
+use crate::commands::{calls, clock, env, host_key, imds, interrupt, poweroff, schema, serve};
 use crate::ports::Ports;
 
 /// Runs a command of the sandbox. `serve` returns after SIGINT or SIGTERM.
@@ -22,6 +22,8 @@ pub fn run(
         Command::Interrupt(args) => interrupt::run_interrupt(args, printer)?,
         Command::Poweroff(args) => poweroff::run_poweroff(args, printer)?,
         Command::Imds(args) => imds::run_imds(args, ports, printer)?,
+        Command::HostKey(args) => host_key::run_host_key(args, printer)?,
+        Command::Calls(args) => calls::run_calls(args, ports, printer)?,
         Command::Schema => schema::run_schema(printer)?,
     }
     printer.flush()?;

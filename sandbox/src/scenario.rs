@@ -19,6 +19,10 @@ pub struct Scenario {
     pub timing: ScenarioTiming,
     /// Throttle calls with EC2's own token buckets; true by default.
     pub throttling: ThrottlingSwitch,
+    /// Milliseconds of real time by which the answer to every call is delayed.
+    pub latency_ms: u32,
+    /// Whether the regions have a default VPC; true by default.
+    pub default_vpc: DefaultVpcSwitch,
     /// Maximum rows of a page, whatever MaxResults is; AWS may also return short pages.
     pub page: Option<u32>,
     /// Service quotas of every account, by quota code, such as L-1216C47A: 640 (vCPUs).
@@ -80,6 +84,8 @@ pub struct ScenarioTiming {
     pub visible_after: ScenarioSpan,
     /// Time until EC2 knows a new instance profile, or a role added to one.
     pub profile_after: ScenarioSpan,
+    /// From a start until EC2 shows the console output of the boot.
+    pub console_after: ScenarioSpan,
     /// Time until a new volume, snapshot or image is ready.
     pub storage: ScenarioSpan,
     /// From the interruption notice to the interruption.
@@ -99,6 +105,7 @@ impl Default for ScenarioTiming {
             terminated_visible: span(3600),
             visible_after: span(1),
             profile_after: span(8),
+            console_after: span(20),
             storage: span(5),
             spot_notice: span(120),
             spot_relaunch: span(15),
@@ -115,6 +122,18 @@ pub struct ThrottlingSwitch(pub bool);
 impl Default for ThrottlingSwitch {
     fn default() -> ThrottlingSwitch {
         ThrottlingSwitch(true)
+    }
+}
+
+/// Whether the VPC of each region is the default one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(rename = "DefaultVpc")]
+pub struct DefaultVpcSwitch(pub bool);
+
+impl Default for DefaultVpcSwitch {
+    fn default() -> DefaultVpcSwitch {
+        DefaultVpcSwitch(true)
     }
 }
 

@@ -12,8 +12,8 @@ URL = os.environ["AWS_ENDPOINT_URL"]
 CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20)
 CASES = []
 SEEN = set()
-# Values that AWS sends and this version of botocore does not know yet.
-NEWER = {"metal-compatibility"}
+# Values that AWS sends and this version of botocore does not know yet, or spells in another way.
+NEWER = {"metal-compatibility", "windows"}
 AMI = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
 
 
@@ -89,6 +89,15 @@ def door(path, body):
 
 def forward(seconds):
     door("clock", {"forward_seconds": seconds})
+
+
+def absent(address):
+    try:
+        urllib.request.urlopen(address)
+    except urllib.error.HTTPError as error:
+        assert error.code == 404, error
+        return
+    raise AssertionError(f"{address} is there")
 
 
 def case(function):
@@ -239,7 +248,118 @@ def attributes(ec2):
     ec2.stop_instances(InstanceIds=[h], Hibernate=True)
     reason = ec2.describe_instances(InstanceIds=[h])["Reservations"][0]["Instances"][0]["StateReason"]["Code"]
     assert reason == "Client.UserInitiatedHibernate"
+    forward(60)
     assert ec2.get_console_output(InstanceId=h)["Output"]
+
+
+@case
+def images_have_owners_and_platforms(ec2):
+    ssm = client("ssm")
+    owner = lambda name: ec2.describe_images(ImageIds=[ssm.get_parameter(Name=name)["Parameter"]["Value"]])["Images"][0]
+    ubuntu = owner("/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id")
+    assert ubuntu["OwnerId"] == "099720109477" and ubuntu["RootDeviceName"] == "/dev/sda1" and "Platform" not in ubuntu
+    windows = owner("/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base")
+    assert windows["Platform"] == "windows" and windows["PlatformDetails"] == "Windows"
+    assert owner("/aws/service/ec2-macos/sequoia/arm64_mac/latest/image_id")["Architecture"] == "arm64_mac"
+    assert owner("/aws/service/debian/release/13/latest/amd64")["OwnerId"] == "136693071363"
+    assert len(ec2.describe_images(Owners=["099720109477"])["Images"]) == 2
+
+
+@case
+def consoles_and_instance_connect(ec2):
+    i = launch(ec2)
+    assert "Output" not in ec2.get_console_output(InstanceId=i)
+    forward(60)
+    text = ec2.get_console_output(InstanceId=i, Latest=True)["Output"]
+    line = text.split("BEGIN SSH HOST KEY KEYS-----")[1].splitlines()[1]
+    private = door("host-key", {"instance": i})["private_key"]
+    blob = base64.b64decode("".join(private.splitlines()[1:-1]))
+    assert base64.b64decode(line.split()[1]) in blob
+    connect = client("ec2-instance-connect")
+    key = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
+    place = lambda i: ec2.describe_instances(InstanceIds=[i])["Reservations"][0]["Instances"][0]["Placement"]["AvailabilityZone"]
+    send = lambda **more: connect.send_ssh_public_key(**{"InstanceId": i, "InstanceOSUser": "ec2-user", "SSHPublicKey": key} | more)
+    assert send(AvailabilityZone=place(i))["Success"] is True
+    ec2.modify_instance_metadata_options(InstanceId=i, HttpTokens="optional")
+    base = door("imds", {"instance": i})["url"] + "/latest/meta-data/managed-ssh-keys/active-keys/"
+    assert key in urllib.request.urlopen(base + "ec2-user").read().decode()
+    absent(base + "root")
+    forward(61)
+    absent(base + "ec2-user")
+    refused("InvalidArgsException", send, InstanceOSUser="-oProxyCommand")
+    refused("InvalidArgsException", send, SSHPublicKey="ssh-ed25519 " + "A" * 100)
+    refused("EC2InstanceNotFoundException", send, InstanceId="i-0123456789abcdef0")
+    door("console", {"instance": i, "text": "a text of the machine"})
+    assert ec2.get_console_output(InstanceId=i)["Output"] == "a text of the machine"
+    ec2.stop_instances(InstanceIds=[i])
+    forward(60)
+    refused("EC2InstanceStateInvalidException", send)
+    ec2.start_instances(InstanceIds=[i])
+    other = launch(ec2)
+    forward(60)
+    ec2.stop_instances(InstanceIds=[other])
+    forward(60)
+    ec2.start_instances(InstanceIds=[other])
+    forward(60)
+    assert "HOST KEY" not in ec2.get_console_output(InstanceId=other)["Output"]
+
+
+@case
+def the_agent_reports_instances_whose_role_allows_it(ec2):
+    iam, ssm = client("iam"), client("ssm")
+    trust = json.dumps({"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+    tags = [{"Key": "made-by", "Value": "a test"}]
+    assert iam.create_role(RoleName="agent", AssumeRolePolicyDocument=trust, Tags=tags)["Role"]["Tags"] == tags
+    iam.create_instance_profile(InstanceProfileName="agent", Tags=tags)
+    iam.add_role_to_instance_profile(InstanceProfileName="agent", RoleName="agent")
+    assert iam.get_role(RoleName="agent")["Role"]["Tags"] == tags == iam.list_role_tags(RoleName="agent")["Tags"]
+    iam.tag_role(RoleName="agent", Tags=[{"Key": "made-by", "Value": "another"}])
+    assert iam.list_role_tags(RoleName="agent")["Tags"][0]["Value"] == "another"
+    iam.update_assume_role_policy(RoleName="agent", PolicyDocument=trust)
+    assert [p["InstanceProfileName"] for p in iam.list_instance_profiles_for_role(RoleName="agent")["InstanceProfiles"]] == ["agent"]
+    assert "agent" in [p["InstanceProfileName"] for p in iam.list_instance_profiles()["InstanceProfiles"]]
+    forward(10)
+    i = launch(ec2, IamInstanceProfile={"Name": "agent"})
+    forward(60)
+    known = lambda: ssm.describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [i]}])["InstanceInformationList"]
+    assert known() == []
+    iam.attach_role_policy(RoleName="agent", PolicyArn="arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore")
+    assert [row["PingStatus"] for row in known()] == ["Online"]
+    assert i in [row["InstanceId"] for row in ssm.describe_instance_information()["InstanceInformationList"]]
+    ec2.stop_instances(InstanceIds=[i])
+    assert known()[0]["PingStatus"] == "ConnectionLost"
+    forward(60)
+    ec2.terminate_instances(InstanceIds=[i])
+    forward(30)
+    assert known() == []
+    refused("InvalidFilterKey", ssm.describe_instance_information, Filters=[{"Key": "Name", "Values": ["x"]}])
+
+
+@case
+def rules_have_ids(ec2):
+    g = ec2.create_security_group(GroupName="rules", Description="d")["GroupId"]
+    rule = lambda cidr, text: [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": cidr, "Description": text}]}]
+    made = [ec2.authorize_security_group_ingress(GroupId=g, IpPermissions=rule(cidr, "me"))["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+            for cidr in ("192.0.2.1/32", "192.0.2.2/32")]
+    of_group = [{"Name": "group-id", "Values": [g]}]
+    shown = ec2.describe_security_group_rules(Filters=of_group)["SecurityGroupRules"]
+    assert [(r["IsEgress"], r["CidrIpv4"]) for r in shown] == [(False, "192.0.2.1/32"), (False, "192.0.2.2/32"), (True, "0.0.0.0/0")]
+    ec2.revoke_security_group_ingress(GroupId=g, SecurityGroupRuleIds=made[:1])
+    refused("InvalidSecurityGroupRuleId.NotFound", ec2.revoke_security_group_ingress, GroupId=g, SecurityGroupRuleIds=made[:1])
+    ec2.update_security_group_rule_descriptions_ingress(GroupId=g, IpPermissions=rule("192.0.2.2/32", "you"))
+    refused("InvalidPermission.NotFound", ec2.update_security_group_rule_descriptions_ingress, GroupId=g, IpPermissions=rule("192.0.2.9/32", "you"))
+    assert ec2.describe_security_group_rules(SecurityGroupRuleIds=made[1:])["SecurityGroupRules"][0]["Description"] == "you"
+    ec2.delete_security_group(GroupId=g)
+
+
+@case
+def calls_are_counted(ec2):
+    door("calls", {})
+    ec2.describe_vpcs()
+    ec2.describe_vpcs()
+    with urllib.request.urlopen(f"{URL}/_mycelium/calls") as answer:
+        assert json.load(answer) == {"total": 2, "in_sequence": 2, "by_action": {"DescribeVpcs": 2}}
+    assert urllib.request.urlopen(f"{URL}/checkip.amazonaws.com/").read() == b"198.19.250.1\n"
 
 
 @case
@@ -333,7 +453,7 @@ def storage_and_network(ec2):
     image = ec2.create_image(InstanceId=i, Name="mine")["ImageId"]
     refused("InvalidAMIName.Duplicate", ec2.create_image, InstanceId=i, Name="mine")
     shown = ec2.describe_images(Owners=["self"])["Images"][0]
-    assert shown["SourceInstanceId"] == i and len(ec2.describe_images(ExecutableUsers=["all"])["Images"]) == 10 and ec2.describe_images(ExecutableUsers=["self"])["Images"] == []
+    assert shown["SourceInstanceId"] == i and len(ec2.describe_images(ExecutableUsers=["all"])["Images"]) == 14 and ec2.describe_images(ExecutableUsers=["self"])["Images"] == []
     refused("InvalidSnapshot.InUse", ec2.delete_snapshot, SnapshotId=shown["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])
     ec2.deregister_image(ImageId=image)
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]

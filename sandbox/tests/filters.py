@@ -12,7 +12,7 @@ OPERATIONS = {
     "describe_iam_instance_profile_associations": {}, "describe_images": {}, "describe_instance_status": {"IncludeAllInstances": True},
     "describe_instance_type_offerings": {}, "describe_instance_types": {}, "describe_instances": {}, "describe_key_pairs": {},
     "describe_launch_templates": {}, "describe_launch_template_versions": {"Versions": ["$Latest"]}, "describe_regions": {},
-    "describe_security_groups": {}, "describe_snapshots": {}, "describe_spot_instance_requests": {}, "describe_spot_price_history": {},
+    "describe_security_group_rules": {}, "describe_security_groups": {}, "describe_snapshots": {}, "describe_spot_instance_requests": {}, "describe_spot_price_history": {},
     "describe_subnets": {}, "describe_tags": {}, "describe_volumes": {}, "describe_vpcs": {},
 }
 
@@ -42,6 +42,8 @@ launch.kernel-id launch.ramdisk-id license-configuration-arn message network-car
 placement-group-arn placement-group-name placement-partition-number platform product-code product-code.type ram-disk-id ramdisk-id requester-id
 source-image-id source-image-region sriov-net-support tpm-support transfer-type valid-from
 capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn""".split())
+# Filters of EMPTY that have a match in one operation.
+FOUND = {"describe_images": {"platform"}}
 EMPTY_IN = {
     "describe_images": {"state-reason-code", "state-reason-message"},
     "describe_instance_types": {"network-info.bandwidth-weightings"},
@@ -79,7 +81,7 @@ ec2.create_key_pair(KeyName="k", KeyType="ed25519", TagSpecifications=own("key-p
 group = ec2.create_security_group(GroupName="g", Description="d", TagSpecifications=own("security-group"))["GroupId"]
 rules = [{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "192.0.2.1/32"}], "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/32"}],
           "UserIdGroupPairs": [{"GroupId": group}]}]
-ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
+ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules, TagSpecifications=own("security-group-rule"))
 ec2.authorize_security_group_egress(GroupId=group, IpPermissions=rules)
 zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
 into = ec2.create_capacity_reservation(InstanceType="m5.large", InstancePlatform="Linux/UNIX", AvailabilityZone=zone, InstanceCount=1, EndDateType="limited",
@@ -106,7 +108,7 @@ forward(60)
 # Tags of network interfaces are kept too.
 tagged = {t["ResourceType"] for t in ec2.describe_tags(Filters=[{"Name": "key", "Values": ["team"]}])["Tags"]}
 assert tagged == {"capacity-reservation", "elastic-ip", "image", "instance", "key-pair", "launch-template", "network-interface",
-                  "security-group", "snapshot", "spot-instances-request", "volume"}, tagged
+                  "security-group", "security-group-rule", "snapshot", "spot-instances-request", "volume"}, tagged
 
 elsewhere, served, slips = client("ec2", region_name="eu-west-1"), 0, []
 for operation in OPERATIONS:
@@ -117,7 +119,7 @@ for operation in OPERATIONS:
         if untold and not (name == "free-tier-eligible" and operation == "describe_instance_types"):
             refused("InvalidParameterValue", asked, ec2, operation, name)
             continue
-        empty = name in EMPTY or name.startswith(tuple(EMPTY_IN.get(operation, {"\0"})))
+        empty = name in EMPTY - FOUND.get(operation, set()) or name.startswith(tuple(EMPTY_IN.get(operation, {"\0"})))
         try:
             found = asked(ec2, operation, name)
         except Exception as error:

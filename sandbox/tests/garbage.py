@@ -27,7 +27,7 @@ random.seed(SEED)
 URL = os.environ["AWS_ENDPOINT_URL"]
 HOST = urlparse(URL)
 CREDENTIALS = botocore.credentials.Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
-SERVICES = ["ec2", "sts", "iam", "ssm", "pricing", "service-quotas", "ce", "cloudtrail", "cloudwatch", "scheduler"]
+SERVICES = ["ec2", "ec2-instance-connect", "sts", "iam", "ssm", "pricing", "service-quotas", "ce", "cloudtrail", "cloudwatch", "scheduler"]
 # Answers that mean: the sandbox does not serve the action at all.
 UNSERVED = ("InvalidAction", "UnknownOperationException", "UnrecognizedClientException")
 IMAGE = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"

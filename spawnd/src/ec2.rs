@@ -7,7 +7,6 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use domain::{Known, Timestamp};
 use jiff::SignedDuration;
-use lifecycle::tag;
 use lifecycle::{AwsCallError, EndAction};
 use std::time::{Duration, SystemTime};
 use ureq::Agent;
@@ -23,34 +22,9 @@ const DENIED: [&str; 4] = ["UnauthorizedOperation", "AccessDenied", "AuthFailure
 /// Error codes for expired credentials.
 const EXPIRED: [&str; 2] = ["RequestExpired", "ExpiredToken"];
 
-/// The API actions, by the permission that they need: those that end the instance, and the one that
-/// writes a tag.
+/// The API actions that the daemon calls.
 const ENDING: [&str; 2] = ["StopInstances", "TerminateInstances"];
 const TAGGING: &str = "CreateTags";
-
-/// Returns the least IAM policy that the instance's role needs: to end this instance and to write
-/// its expiry and heartbeat tags. It grants nothing else, and nothing on other instances. The
-/// condition key `aws:ARN` for the target of a call is in common use, but AWS does not document it.
-pub(crate) fn policy(partition: &str, account: &str) -> serde_json::Value {
-    let resource = format!("arn:{partition}:ec2:*:{account}:instance/*");
-    let own = "${ec2:SourceInstanceARN}";
-    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
-    serde_json::json!({"Version": "2012-10-17", "Statement": [
-        {
-            "Sid": "SelfEnd", "Effect": "Allow", "Resource": resource,
-            "Action": ENDING.map(|call| format!("ec2:{call}")),
-            "Condition": {"StringEquals": {"aws:ARN": own, (managed): tag::YES}},
-        },
-        {
-            "Sid": "SelfTag", "Effect": "Allow", "Resource": resource, "Action": [format!("ec2:{TAGGING}")],
-            "Condition": {
-                "StringEquals": {"aws:ARN": own},
-                "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY, tag::HEARTBEAT]},
-                "Null": {"aws:TagKeys": "false"},
-            },
-        },
-    ]})
-}
 
 /// An EC2 client for this instance only.
 pub(crate) struct Ec2Client {

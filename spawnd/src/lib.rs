@@ -129,7 +129,7 @@ enum Verb {
         /// The AWS account id.
         account: String,
         /// The partition: aws, aws-cn or aws-us-gov.
-        #[arg(long, default_value = "aws")]
+        #[arg(long, default_value = "aws", value_parser = ["aws", "aws-cn", "aws-us-gov"], hide_possible_values = true)]
         partition: String,
     },
     /// Replay recorded signals and print when the instance would have been stopped.
@@ -207,7 +207,7 @@ fn run(args: Args) -> Result<ExitCode, String> {
             return Err(format!("\"{account}\" is not an account id; expected 12 digits"));
         }
         Verb::Policy { account, partition } => {
-            print_line(&format!("{:#}", ec2::policy(&partition, &account)))?
+            print_line(lifecycle::role_policy(&partition, &account).trim_end())?
         }
         Verb::Simulate { trace, idle_timeout, terms } => {
             simulate(&trace, &idle_terms(terms.as_deref(), &idle_timeout)?)?;

@@ -144,7 +144,7 @@ const COLLECTOR: &[&[&str]] = &[
     &["import", "s3://bills/daily", "--whole"],
     &["import", "s3://bills/daily", "--month", "October"],
     &["import", "spot-advisor", "there.parquet", "--month", "2026-10"],
-    &["import", "cur", "there.parquet", "--profile", "work"],
+    &["import", "cur", "there.parquet", "--account", "work"],
     &["policy", "s3:bills"],
     &["forget", "--account", "12"],
     &["status", "--dry-run"],

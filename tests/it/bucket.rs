@@ -402,7 +402,7 @@ fn a_refusal_names_the_denied_action() {
             .env("AWS_EC2_METADATA_DISABLED", "true"),
     );
     assert!(nobody.code == 1 && nobody.err.contains("no AWS credentials were found"), "{nobody:?}");
-    assert!(nobody.err.contains("--profile"), "{nobody:?}");
+    assert!(nobody.err.contains("--account"), "{nobody:?}");
 }
 
 #[test]
@@ -421,6 +421,13 @@ fn requests_go_to_the_region_of_the_bucket() {
 
 #[test]
 fn a_profile_sets_the_credentials_and_the_address() {
+    // The second name is that of earlier versions.
+    for flag in ["--account", "--profile"] {
+        check_profile(flag);
+    }
+}
+
+fn check_profile(flag: &str) {
     let desk = Desk::default();
     let stub = Stub::serve();
     one_export(&stub, &["1"], "2026-10-09T01:00:00.000Z");
@@ -432,7 +439,10 @@ fn a_profile_sets_the_credentials_and_the_address() {
     );
     std::fs::create_dir(desk.home().join(".aws")).unwrap();
     std::fs::write(desk.home().join(".aws/config"), settings).unwrap();
-    let told = desk.collector(&["import", "s3://bills/e", "--profile", "payer", "-o", "json"]);
+    let mut command = desk.command("collector", &["import", "s3://bills/e", flag, "payer", "-o", "json"]);
+    // The named profile wins over the keys of the environment, as in the aws CLI.
+    command.envs([("AWS_ACCESS_KEY_ID", "AKIDOTHER"), ("AWS_SECRET_ACCESS_KEY", "secret")]);
+    let told = run_command(&mut command);
     assert_eq!(lines(&told), ["e 2026-10 focus complete 1 1"], "{told:?}");
     let asked = stub.take_requests();
     assert!(asked.iter().all(|asked| asked.contains("Credential=AKIDPAYER/")), "{asked:?}");

@@ -43,11 +43,15 @@ impl Caller {
     pub(crate) fn cloudtrail_events(&self, name: &str) -> Value {
         let target = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents";
         let body = json!({ "LookupAttributes": [{ "AttributeKey": "EventName", "AttributeValue": name }] });
+        self.call_json("cloudtrail", target, &body)["Events"].clone()
+    }
+
+    /// Calls a service with a JSON protocol. Panics unless it succeeds.
+    pub(crate) fn call_json(&self, service: &str, target: &str, body: &Value) -> Value {
         let headers = [("x-amz-target", target)];
-        let (status, text) =
-            self.send("cloudtrail", "application/x-amz-json-1.1", &headers, &body.to_string());
+        let (status, text) = self.send(service, "application/x-amz-json-1.1", &headers, &body.to_string());
         assert_eq!(status, 200, "{text}");
-        serde_json::from_str::<Value>(&text).unwrap()["Events"].clone()
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Returns the state of an instance and its reason.

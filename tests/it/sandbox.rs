@@ -122,3 +122,47 @@ fn wrong_arguments_are_reported() {
     check(&["serv"], 2, "serve");
     check(&["env", "--url", "http://127.0.0.1:1"], 1, "no sandbox answers");
 }
+
+#[test]
+fn the_latency_delays_each_answer_and_calls_side_by_side_share_it() {
+    let desk = Desk::default();
+    let file = desk.home().join("scenario.yaml");
+    std::fs::write(&file, "latency_ms: 400\n").unwrap();
+    let (_serving, url) = serve_with(&desk, &["--scenario", file.to_str().unwrap()]);
+    let caller = Caller::of(&desk, &url);
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| caller.call("ec2", &[("Action", "DescribeVpcs")]).unwrap());
+        }
+    });
+    let took = began.elapsed().as_millis();
+    assert!((400..2_400).contains(&took), "eight calls took {took} ms");
+    caller.call("ec2", &[("Action", "DescribeSubnets")]).unwrap();
+    let shown = sandbox(&desk, &["calls", "--url", &url, "--reset", "-o", "csv"]);
+    assert_eq!(shown.out, "call,count\nDescribeSubnets,1\nDescribeVpcs,8\n", "{shown:?}");
+    assert!(shown.err.contains("9 calls, at most 2 of them in sequence"), "{shown:?}");
+    assert!(sandbox(&desk, &["calls", "--url", &url]).err.contains("0 calls"));
+}
+
+#[test]
+fn without_a_default_vpc_a_launch_must_name_a_subnet() {
+    let desk = Desk::default();
+    let file = desk.home().join("scenario.yaml");
+    std::fs::write(&file, "default_vpc: false\ntiming: {visible_after: 0s}\n").unwrap();
+    let (_serving, url) = serve_with(&desk, &["--scenario", file.to_str().unwrap()]);
+    let caller = Caller::of(&desk, &url);
+    let launch = |more: &[(&str, &str)]| {
+        let image = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
+        let form = [("Action", "RunInstances"), ("ImageId", image), ("InstanceType", "t3.micro")];
+        caller.call("ec2", &[&form[..], &[("MinCount", "1"), ("MaxCount", "1")], more].concat())
+    };
+    assert_eq!(launch(&[]), Err("VPCIdNotSpecified".to_string()));
+    let subnets = caller.call("ec2", &[("Action", "DescribeSubnets")]).unwrap();
+    assert!(subnets.contains("<defaultForAz>false</defaultForAz>"), "{subnets}");
+    let subnet = text_between(&subnets, "<subnetId>", "</subnetId>").unwrap();
+    let launched = launch(&[("SubnetId", &subnet)]).unwrap();
+    let id = text_between(&launched, "<instanceId>", "</instanceId>").unwrap();
+    let shown = caller.call("ec2", &[("Action", "DescribeInstances"), ("InstanceId.1", &id)]).unwrap();
+    assert!(!shown.contains("<ipAddress>"), "only default subnets assign public addresses: {shown}");
+}

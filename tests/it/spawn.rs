@@ -15,15 +15,33 @@ const ACCOUNT: &str = "000000000002";
 const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
 
 /// A sandbox and a user of it.
-struct World {
-    desk: Desk,
-    alice: Caller,
+pub(crate) struct World {
+    pub(crate) desk: Desk,
+    /// The user of spawn, with the permissions of `spawn policy` alone.
+    pub(crate) alice: Caller,
+    /// A user with all permissions, for the calls of a test.
+    pub(crate) admin: Caller,
     variables: Vec<(String, String)>,
     _serving: Serving,
 }
 
+/// Returns the variables of a user of the account, and a caller with the user's keys.
+fn user(desk: &Desk, url: &str, name: &str) -> (Vec<(String, String)>, Caller) {
+    let words = ["sandbox", "env", "--url", url, "--account", ACCOUNT, "--user", name];
+    let text = run_command(&mut desk.command("mycelium", &words)).expect_success();
+    let pair = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name.to_string(), value.trim_matches('\'').to_string()))
+    };
+    let variables: Vec<(String, String)> = text.lines().filter_map(pair).collect();
+    let value = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
+    let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
+    let caller = Caller { url: url.to_string(), key, secret, token: None };
+    (variables, caller)
+}
+
 impl World {
-    fn new(scenario: &str, more: &[&str]) -> World {
+    pub(crate) fn new(scenario: &str, more: &[&str]) -> World {
         let desk = Desk::default();
         let policy = run_command(&mut desk.command("spawn", &["policy"])).expect_success();
         let policy: Value = serde_json::from_str(&policy).unwrap();
@@ -35,39 +53,37 @@ impl World {
                 "Condition": {"StringEquals": {"aws:ResourceTag/stubborn": "yes"}},
             },
         ]});
-        let user = json!([{"id": ACCOUNT, "users": [{"name": "alice", "policies": [policy, test]}]}]);
-        let scenario = format!("accounts: {user}\ntiming: {{pending: 0s, visible_after: 0s}}\n{scenario}");
+        let users = json!([{"name": "alice", "policies": [policy, test]}, {"name": "admin"}]);
+        let accounts = json!([{"id": ACCOUNT, "users": users}]);
+        let timing = "timing: {pending: 0s, visible_after: 0s, console_after: 0s}";
+        let scenario = format!("accounts: {accounts}\n{timing}\n{scenario}");
         let serving = serve_with(&desk, &scenario, more);
         let url = serving.value("AWS_ENDPOINT_URL");
-        let words = ["sandbox", "env", "--url", &url, "--account", ACCOUNT];
-        let said = run_command(&mut desk.command("mycelium", &words)).expect_success();
-        let pair = |line: &str| {
-            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
-            Some((name.to_string(), value.trim_matches('\'').to_string()))
-        };
-        let variables: Vec<(String, String)> = said.lines().filter_map(pair).collect();
-        let value = |name: &str| variables.iter().find(|(known, _)| known == name).unwrap().1.clone();
-        let (key, secret) = (value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"));
-        World { desk, alice: Caller { url, key, secret, token: None }, variables, _serving: serving }
+        let (mut variables, alice) = user(&desk, &url, "alice");
+        let (_, admin) = user(&desk, &url, "admin");
+        // Nothing in the sandbox answers ssh, and the test has no key.
+        let choices = ["SPAWN_DELIVER", "SPAWN_KEY", "SPAWN_ROLE", "SPAWN_SSH_FROM"];
+        variables.extend(choices.map(|name| (name.to_string(), "none".to_string())));
+        World { desk, alice, admin, variables, _serving: serving }
     }
 
-    fn spawn(&self, words: &[&str]) -> Ran {
+    pub(crate) fn spawn(&self, words: &[&str]) -> Ran {
         run_command(&mut self.command(words))
     }
 
-    fn command(&self, words: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
         let mut command = self.desk.command("spawn", words);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
-    fn rows(&self, words: &[&str]) -> Vec<Value> {
+    pub(crate) fn rows(&self, words: &[&str]) -> Vec<Value> {
         let told = self.spawn(&[words, &["-o", "json"]].concat()).expect_success();
         serde_json::from_str::<Vec<Value>>(&told).unwrap()
     }
 
     /// Launches an instance with these tags. Returns its id.
-    fn instance(&self, tags: &[(&str, &str)], more: &[(&str, &str)]) -> String {
+    pub(crate) fn instance(&self, tags: &[(&str, &str)], more: &[(&str, &str)]) -> String {
         let mut form: Vec<(String, String)> = [
             ("Action", "RunInstances"),
             ("ImageId", AMI),
@@ -111,11 +127,71 @@ fn real_now(desk: &Desk) -> Timestamp {
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 
 #[test]
-fn a_launch_with_lost_replies_makes_one_instance_with_the_requested_settings() {
-    let world = World::new("failures: [{call: RunInstances, times: 2, how: reply-lost}]\n", &[]);
-    let planned = world.rows(&[&LAUNCH[..], &["--dry-run"]].concat());
+fn a_dry_run_is_checked_by_ec2_and_launches_nothing() {
+    let world = World::new("throttling: false\n", &[]);
+    let dry_run = [&LAUNCH[..], &["--dry-run"]].concat();
+    let planned = world.rows(&dry_run);
     assert_eq!(planned[0]["instance_id"], Value::Null);
     assert!(!world.all().contains("<instanceId>"), "a dry run launches nothing");
+    let told = world.spawn(&dry_run);
+    assert!(told.err.contains("plan: create root volume of 8 GiB, gp3, encrypted"), "{told:?}");
+    assert!(told.err.contains("price: ") && told.err.contains(" USD per hour ("), "{told:?}");
+    let told = world.spawn(&[&dry_run[..], &["--subnet", "subnet-0123456789abcdef0"]].concat());
+    assert!(told.code != 0 && !told.err.contains("would accept"), "{told:?}");
+    assert!(!world.all().contains("<instanceId>"));
+}
+
+#[test]
+fn the_choices_of_a_launch_are_shown_by_ec2() {
+    let world = World::new("throttling: false\n", &[]);
+    let choices = [
+        "launch",
+        "m5.large",
+        "--ttl",
+        "2h",
+        "--hibernation",
+        "--on-expiry",
+        "hibernate",
+        "--zone",
+        "use1-az2",
+        "--image",
+        "ubuntu-24.04",
+        "--tag",
+        "cost=42",
+        "--project",
+        "speech",
+        "--region",
+        "us-east-1",
+    ];
+    let row = world.rows(&choices).remove(0);
+    assert_eq!(
+        (&row["state"], &row["on_expiry"], &row["market"]),
+        (&json!("running"), &json!("hibernate"), &json!("on-demand"))
+    );
+    let all = world.all();
+    for expected in [
+        "<deviceName>/dev/sda1</deviceName>",
+        "<key>cost</key><value>42</value>",
+        "<key>project</key><value>speech</value>",
+        "<configured>true</configured>",
+    ] {
+        assert!(all.replace(char::is_whitespace, "").contains(expected), "{expected}: {all}");
+    }
+    let volumes = world.alice.call("ec2", &[("Action", "DescribeVolumes")]).unwrap();
+    assert!(
+        volumes.contains("<encrypted>true</encrypted>") && volumes.contains("<size>16</size>"),
+        "{volumes}"
+    );
+    let spot = ["launch", "t3.micro", "--ttl", "2h", "--spot", "--region", "us-east-1"];
+    let row = world.rows(&spot).remove(0);
+    assert_eq!((&row["on_expiry"], &row["market"]), (&json!("terminate"), &json!("spot")));
+    let requests = world.alice.call("ec2", &[("Action", "DescribeSpotInstanceRequests")]).unwrap();
+    assert!(requests.contains("<key>spawn:managed</key>"), "the spot request has the tags: {requests}");
+}
+
+#[test]
+fn a_launch_with_lost_replies_makes_one_instance_with_the_requested_settings() {
+    let world = World::new("failures: [{call: RunInstances, times: 2, how: reply-lost}]\n", &[]);
     let told = world.rows(&LAUNCH);
     let all = world.all();
     assert_eq!(all.matches("<instanceId>").count(), 1, "{all}");
@@ -141,8 +217,8 @@ fn a_launch_with_lost_replies_makes_one_instance_with_the_requested_settings() {
         attribute("instanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior")
             .contains("terminate")
     );
-    // "#cloud-config\nbootcmd:" in base64.
-    assert!(attribute("userData", "userData").contains("I2Nsb3VkLWNvbmZpZwpib290Y21kO"));
+    // The beginning of a gzip file in base64.
+    assert!(attribute("userData", "userData").contains("H4sI"));
     let listed = world.rows(&["list"]);
     assert_eq!(listed[0]["instance_id"], id);
     assert_eq!(listed[0]["bound"], "spawn:expiry");
@@ -160,8 +236,8 @@ fn a_killed_launch_is_resumed_and_not_doubled() {
         assert!(child.try_wait().unwrap().is_none(), "it ended without an answer");
         std::thread::sleep(Duration::from_millis(50));
     }
-    let beside = world.spawn(&LAUNCH);
-    assert!(beside.code == 1 && beside.err.contains("another spawn launch is under way"), "{beside:?}");
+    let beside = world.spawn(&["launch", "--resume"]);
+    assert!(beside.err.contains("is under way in another program: skipped"), "{beside:?}");
     child.kill().unwrap();
     child.wait().unwrap();
     let again = world.spawn(&LAUNCH);

@@ -7,6 +7,7 @@ mod attacks;
 mod bench;
 mod bind;
 mod daemon;
+mod debian;
 mod glibc;
 mod hooks;
 mod idle;
@@ -22,7 +23,8 @@ use std::process::{Command, ExitCode};
 pub(crate) type TaskError = String;
 
 const HELP: &str = "\
-cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the tests
+cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the
+                               tests, and Debian's OpenSSH server and cloud-init, unpacked
 cargo xtask seed               derive datasets/seed again from the pinned wheels
 cargo xtask style [--base REV] [--verbose]
                                print the language measures of each crate and document, now and at REV
@@ -55,7 +57,9 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["setup"] => setup::libraries(),
-        ["setup", "--tests"] => setup::libraries().and_then(|()| setup::python()),
+        ["setup", "--tests"] => {
+            setup::libraries().and_then(|()| setup::python()).and_then(|()| debian::packages())
+        }
         ["seed"] => run(cargo().args(["run", "--quiet", "--package", "seed"]).current_dir(root())),
         ["style", rest @ ..] => style_report::print(rest),
         ["hooks"] => hooks::install(),

@@ -150,7 +150,7 @@ fn make(folder: &Path) -> Result<(), TaskError> {
     fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))
 }
 
-fn recreate_folder(folder: &Path) -> Result<(), TaskError> {
+pub(crate) fn recreate_folder(folder: &Path) -> Result<(), TaskError> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }

@@ -15,7 +15,7 @@ mod seed;
 mod warehouse;
 
 pub use self::warehouse::{open_warehouse, open_warehouse_until_exit};
-pub use process::{clock, finish, interruptible, now, parse_args, print_clap, printer, start};
+pub use process::{clock, finish, interruptible, now, parse_args, print_clap, printer, start, start_from};
 pub use programs::{PROGRAMS, Program, ProgramEntry};
 
 /// The version of every executable.

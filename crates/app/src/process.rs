@@ -35,7 +35,15 @@ pub fn print_clap(error: &clap::Error) -> ExitCode {
 /// # Errors
 /// A setting is invalid, or a settings file cannot be read.
 pub fn start(flags: &CommonFlags) -> Result<(Settings, Screen), Failure> {
-    let settings = Settings::resolve(flags, &SettingsSources::read()?)?;
+    start_from(flags, &SettingsSources::read()?)
+}
+
+/// Does the same with sources that were read already.
+///
+/// # Errors
+/// A setting is invalid.
+pub fn start_from(flags: &CommonFlags, sources: &SettingsSources) -> Result<(Settings, Screen), Failure> {
+    let settings = Settings::resolve(flags, sources)?;
     settings.color.value.apply();
     console::start_log(flags.log_level.as_deref())?;
     Ok((settings, Screen::detect(flags.quiet)))

@@ -7,6 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use std::{env, fs};
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -17,6 +19,7 @@ use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents, SharedHttpCli
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
+use aws_types::sdk_config::SharedCredentialsProvider;
 use aws_types::service_config::ServiceConfigKey;
 use catalog::ports::SourceError;
 use domain::Timestamp;
@@ -127,10 +130,24 @@ pub(crate) async fn config(http: &HttpClients, profile: Option<&str>) -> SdkConf
         loader = loader.profile_name(profile);
     }
     let config = loader.load().await;
-    match config.region() {
-        Some(_) => config,
-        None => config.into_builder().region(Region::from_static(HOME)).build(),
+    let region = config.region().cloned().unwrap_or(Region::from_static(HOME));
+    let builder = config.into_builder().region(region.clone());
+    match profile {
+        None => builder.build(),
+        Some(profile) => builder.credentials_provider(of_profile(http, profile, region)).build(),
     }
+}
+
+/// The credentials of a profile alone. The default chain would prefer the environment's keys, and
+/// so use another account than the one that was named.
+fn of_profile(http: &HttpClients, profile: &str, region: Region) -> SharedCredentialsProvider {
+    let settings = ProviderConfig::without_region()
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_http_client(http.sdk.clone())
+        .with_region(Some(region));
+    let credentials =
+        ProfileFileCredentialsProvider::builder().configure(&settings).profile_name(profile).build();
+    SharedCredentialsProvider::new(credentials)
 }
 
 /// AWS's clock at the first answer, from its `Date` header, and the time at which the request was
@@ -240,6 +257,14 @@ pub(crate) fn ec2_once(config: &SdkConfig, region: &str, dated: &ServerDate) -> 
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
+/// Systems Manager in a region.
+pub(crate) fn ssm(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_ssm::Client {
+    let builder = aws_sdk_ssm::config::Builder::from(config)
+        .interceptor(dated.clone())
+        .region(Region::new(region.to_string()));
+    aws_sdk_ssm::Client::from_conf(builder.build())
+}
+
 /// Service Quotas in a region.
 pub(crate) fn quotas(config: &SdkConfig, region: &str, dated: &ServerDate) -> aws_sdk_servicequotas::Client {
     let builder = aws_sdk_servicequotas::config::Builder::from(config)
@@ -284,6 +309,12 @@ pub(crate) fn pricing(
     aws_sdk_pricing::Client::from_conf(builder.build())
 }
 
+/// IAM, which has one endpoint in each partition.
+pub(crate) fn iam(config: &SdkConfig, dated: &ServerDate) -> aws_sdk_iam::Client {
+    let builder = aws_sdk_iam::config::Builder::from(config).interceptor(dated.clone());
+    aws_sdk_iam::Client::from_conf(builder.build())
+}
+
 /// STS in the profile's own region.
 pub(crate) fn sts(config: &SdkConfig, dated: &ServerDate) -> aws_sdk_sts::Client {
     let builder = aws_sdk_sts::config::Builder::from(config).interceptor(dated.clone());
@@ -307,6 +338,11 @@ fn s3_endpoint(config: &SdkConfig) -> Option<String> {
     let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url");
     let own = config.service_config().zip(key.build().ok()).and_then(|(found, key)| found.load_config(key));
     own.or_else(|| config.endpoint_url().map(String::from))
+}
+
+/// Returns the configured endpoint of all services, unless it is AWS's.
+pub(crate) fn foreign_endpoint(config: &SdkConfig) -> Option<String> {
+    config.endpoint_url().filter(|address| !is_of_aws(address)).map(String::from)
 }
 
 fn is_of_aws(address: &str) -> bool {

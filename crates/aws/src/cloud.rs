@@ -6,13 +6,9 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::config::http::HttpResponse;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::operation::run_instances::RunInstancesError;
 use aws_sdk_ec2::types::{
-    Filter, HttpTokensState, Instance, InstanceAttributeName, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, InstanceMetadataTagsState, InstanceType, ResourceType, ShutdownBehavior,
-    SpotInstanceType, Tag, TagSpecification,
+    Filter, HttpTokensState, Instance, InstanceAttributeName, InstanceMetadataTagsState, SpotInstanceType,
+    Tag,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -25,41 +21,19 @@ use fleet::instance::{
 use fleet::launch::{LaunchReply, LaunchRequest};
 use fleet::ports::{Account, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
 use fleet::remains::RemainingResource;
-use lifecycle::{PowerOff, tag};
+use lifecycle::tag;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::clients::{self, REGIONS_AT_ONCE, ServerDate};
-use crate::gap::gap_of;
-use crate::{AwsClient, account, values};
+use crate::{AwsClient, account, launch_call, values};
+
+pub(crate) use crate::fleet_error::{failed, gap};
 
 impl AwsClient {
     /// An EC2 client in a region, with the default profile.
-    fn ec2(&self, region: &str) -> Client {
+    pub(crate) fn ec2(&self, region: &str) -> Client {
         clients::ec2(&self.config(None), Some(region), &ServerDate::default())
-    }
-}
-
-fn gap<E>(action: &str, error: &SdkError<E, HttpResponse>) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    gap_of("spawn", action, error)
-}
-
-pub(crate) fn failed<E>(action: &str) -> impl Fn(SdkError<E, HttpResponse>) -> FleetError
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-{
-    move |error| {
-        let why = gap(action, &error);
-        match &error {
-            SdkError::ServiceError(answer) if !answer.raw().status().is_server_error() => {
-                let code = answer.err().code().unwrap_or_default().to_string();
-                FleetError::Refused { code, why }
-            }
-            _ => FleetError::Failed(why),
-        }
     }
 }
 
@@ -68,8 +42,10 @@ impl Account for AwsClient {
         let config = self.config(None);
         let dated = ServerDate::default();
         let asked = self.runtime.block_on(async {
-            let (account, arn) = account::identity(&config, &dated).await?;
-            let (regions, disabled) = account::region_names(&config, &dated).await?;
+            let (identity, regions) =
+                tokio::join!(account::identity(&config, &dated), account::region_names(&config, &dated));
+            // The failure of the identity explains the other one.
+            let ((account, arn), (regions, disabled)) = (identity?, regions?);
             Ok((account, arn, regions, disabled))
         });
         let (account, arn, regions, disabled) = asked.map_err(|error| match error {
@@ -178,75 +154,13 @@ impl Instances for AwsClient {
         self.runtime.block_on(remains(&self.ec2(region), id, disks))
     }
 
-    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError> {
-        let call =
-            self.ec2(region).describe_instance_types().instance_types(InstanceType::from(instance_type));
-        let answer = self.runtime.block_on(call.send()).map_err(failed("ec2:DescribeInstanceTypes"))?;
-        let info = answer.instance_types().first().and_then(|found| found.processor_info());
-        let words = info.map(|info| info.supported_architectures()).unwrap_or_default();
-        Ok(words.iter().map(|word| word.as_str().to_string()).collect())
+    fn check_launch(&self, request: &LaunchRequest) -> Result<(), FleetError> {
+        self.runtime.block_on(launch_call::check_launch(&self.ec2(&request.region), request))
     }
 
     fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
         let client = clients::ec2_once(&self.config(None), &request.region, &ServerDate::default());
-        let tags = |kind| {
-            let tags = request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-            TagSpecification::builder().resource_type(kind).set_tags(Some(tags.collect())).build()
-        };
-        let metadata = InstanceMetadataOptionsRequest::builder()
-            .http_endpoint(InstanceMetadataEndpointState::Enabled)
-            .http_tokens(HttpTokensState::Required)
-            .http_put_response_hop_limit(1)
-            .instance_metadata_tags(InstanceMetadataTagsState::Enabled);
-        let call = client
-            .run_instances()
-            .client_token(token)
-            .min_count(1)
-            .max_count(1)
-            .image_id(&request.image)
-            .instance_type(InstanceType::from(request.instance_type.as_str()))
-            .set_key_name(request.key.clone())
-            .metadata_options(metadata.build())
-            .instance_initiated_shutdown_behavior(match request.power_off {
-                PowerOff::Stops => ShutdownBehavior::Stop,
-                PowerOff::Terminates => ShutdownBehavior::Terminate,
-            })
-            .tag_specifications(tags(ResourceType::Instance))
-            .tag_specifications(tags(ResourceType::Volume))
-            .tag_specifications(tags(ResourceType::NetworkInterface))
-            .user_data(STANDARD.encode(&request.user_data));
-        match self.runtime.block_on(call.send()) {
-            Ok(answer) => match answer.instances().first().and_then(|instance| instance.instance_id()) {
-                Some(id) => LaunchReply::Launched(id.to_string()),
-                None => LaunchReply::Lost("ec2:RunInstances: the answer has no instance".to_string()),
-            },
-            Err(error) => reply(&error),
-        }
-    }
-}
-
-/// Returns the reply for an error of RunInstances. An error without an answer is `Lost`.
-fn reply(error: &SdkError<RunInstancesError, HttpResponse>) -> LaunchReply {
-    let why = gap("ec2:RunInstances", error);
-    match error {
-        SdkError::ConstructionFailure(_) => LaunchReply::Refused(why),
-        SdkError::ServiceError(answer) => {
-            reply_for_code(answer.err().code(), answer.raw().status().is_server_error(), why)
-        }
-        _ => LaunchReply::Lost(why),
-    }
-}
-
-/// Returns the reply for an error code. After a server error (5xx) the launch may have happened.
-/// The exception is a lack of capacity, which EC2 also returns as a server error.
-fn reply_for_code(code: Option<&str>, servers: bool, why: String) -> LaunchReply {
-    match code {
-        None => LaunchReply::Lost(why),
-        Some("IdempotentInstanceTerminated") => LaunchReply::Ended,
-        Some("IdempotentParameterMismatch") => LaunchReply::Mismatch(why),
-        Some("RequestLimitExceeded" | "Throttling" | "ThrottlingException") => LaunchReply::Throttled(why),
-        Some(code) if servers && !code.starts_with("Insufficient") => LaunchReply::Lost(why),
-        Some(_) => LaunchReply::Refused(why),
+        self.runtime.block_on(launch_call::launch_once(&client, request, token))
     }
 }
 
@@ -475,24 +389,5 @@ mod tests {
         check("Server.InternalError", None);
         check("User initiated", None);
         check("User initiated (yesterday)", None);
-    }
-
-    #[test]
-    fn maps_error_codes_of_run_instances_to_replies() {
-        let why = || "why".to_string();
-        let check = |code: Option<&str>, servers: bool, expected: LaunchReply| {
-            assert_eq!(reply_for_code(code, servers, why()), expected, "{code:?}");
-        };
-        check(Some("InvalidAMIID.NotFound"), false, LaunchReply::Refused(why()));
-        check(Some("UnauthorizedOperation"), false, LaunchReply::Refused(why()));
-        check(Some("VcpuLimitExceeded"), false, LaunchReply::Refused(why()));
-        check(Some("InsufficientInstanceCapacity"), true, LaunchReply::Refused(why()));
-        check(Some("RequestLimitExceeded"), true, LaunchReply::Throttled(why()));
-        check(Some("InternalError"), true, LaunchReply::Lost(why()));
-        check(Some("Unavailable"), true, LaunchReply::Lost(why()));
-        check(None, true, LaunchReply::Lost(why()));
-        check(None, false, LaunchReply::Lost(why()));
-        check(Some("IdempotentInstanceTerminated"), false, LaunchReply::Ended);
-        check(Some("IdempotentParameterMismatch"), false, LaunchReply::Mismatch(why()));
     }
 }

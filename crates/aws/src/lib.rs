@@ -1,5 +1,5 @@
 //! AWS through its SDK and its public files. Implements the ports `Source`, `Account`,
-//! `Instances` and `Quotas`.
+//! `Instances`, `Images` and `Quotas`.
 //!
 //! `Source` requests pages and returns rows without interpreting them. Each of its calls only
 //! reads, and `catalog` lists it as an action of its dataset. Buckets are only listed and read.
@@ -10,22 +10,31 @@
 //! launch or end.
 
 mod account;
+mod caller_address;
 mod clients;
 mod cloud;
 mod datasets;
 mod document;
+mod fleet_error;
 mod gap;
+mod groups;
 mod heartbeat;
+mod images;
+mod keys;
+mod launch_call;
 mod objects;
+mod provisioning;
 mod public_files;
 mod public_mirror;
 mod quotas;
 mod region_context;
 mod region_query;
 mod request_answers;
+mod roles;
 mod row;
 mod row_sink;
 mod stopping;
+mod tags;
 mod values;
 mod zone_ids;
 
@@ -48,6 +57,8 @@ pub struct AwsClient {
     runtime: Runtime,
     http: HttpClients,
     clock: fn() -> Timestamp,
+    /// The profile of calls that name none; without it the default credentials.
+    profile: Option<String>,
     /// The configuration of each profile, so that credentials are resolved once.
     profiles: Mutex<Vec<(Option<String>, SdkConfig)>>,
     /// A client for each profile and bucket, so that a bucket's region is found once.
@@ -72,12 +83,20 @@ impl AwsClient {
             runtime,
             http: HttpClients::new()?,
             clock,
+            profile: None,
             profiles: Mutex::default(),
             buckets: Mutex::default(),
         })
     }
 
+    /// Uses the credentials of a profile for calls that name none. The ports of `fleet` never name
+    /// one.
+    pub fn with_profile(self, profile: Option<String>) -> AwsClient {
+        AwsClient { profile, ..self }
+    }
+
     fn config(&self, profile: Option<&str>) -> SdkConfig {
+        let profile = profile.or(self.profile.as_deref());
         let mut profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, config)) = profiles.iter().find(|(known, _)| known.as_deref() == profile) {
             return config.clone();

@@ -126,6 +126,24 @@ fn a_snapshot_commits_the_regions_it_could_read_and_the_gap_of_the_other() {
 }
 
 #[test]
+fn without_a_lake_no_command_that_changes_it_prints_sizes() {
+    for words in [
+        &["compact"][..],
+        &["prune", "--keep", "30d"],
+        &["forget", "--account", ACCOUNT],
+        &["drop", "some-run"],
+    ] {
+        let (ended, out, err) = collect(words, &MemoryStore::default(), &|| Box::new(account()), now());
+        assert_eq!(ended, Ok(Exit::NothingMatched), "{words:?}");
+        assert_eq!(out, "", "{words:?}");
+        assert!(err.starts_with("not collected yet: there is no lake at "), "{words:?}: {err}");
+    }
+    let damaged = ["drop", "--damaged", "--dry-run"];
+    let (ended, out, _) = collect(&damaged, &MemoryStore::default(), &|| Box::new(account()), now());
+    assert_eq!((ended, out.as_str()), (Ok(Exit::NothingMatched), ""));
+}
+
+#[test]
 fn a_second_snapshot_of_the_same_state_adds_no_rows() {
     let store = MemoryStore::default();
     collect(&SNAPSHOT, &store, &|| Box::new(account()), now()).0.unwrap();

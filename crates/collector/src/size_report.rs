@@ -6,6 +6,13 @@ use catalog::{Field, Page, Value, ValueType};
 use console::{Exit, Failure, Printer, Report};
 
 use crate::Ports;
+use crate::commands::status::no_lake;
+
+/// Returns the exit code of a command that has no lake to change, after a note; none if there is a
+/// lake, even a damaged one.
+pub(crate) fn exit_without_lake(ports: &Ports<'_>, printer: &mut Printer) -> Option<Exit> {
+    matches!(ports.store.read_content(), Ok(None)).then(|| no_lake(&[], ports, printer))
+}
 
 pub(crate) fn report(
     tidied: &MaintenanceReport,

@@ -14,6 +14,19 @@ pub fn confirm(question: &str) -> Option<bool> {
     Some(means_yes(&line))
 }
 
+/// Shows the user a question on the terminal, and returns the typed line. Returns `None` if
+/// standard input or standard error is not a terminal, or at the end of the input.
+pub fn prompt(question: &str) -> Option<String> {
+    let (stdin, mut stderr) = (io::stdin(), io::stderr());
+    if !stdin.is_terminal() || !stderr.is_terminal() {
+        return None;
+    }
+    write!(stderr, "{}", domain::visible(question)).and_then(|()| stderr.flush()).ok()?;
+    let mut line = String::new();
+    let count = stdin.lock().read_line(&mut line).ok()?;
+    (count > 0).then_some(line)
+}
+
 fn means_yes(line: &str) -> bool {
     ["y", "yes"].contains(&line.trim().to_lowercase().as_str())
 }

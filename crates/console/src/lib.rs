@@ -25,7 +25,7 @@ mod tests;
 mod text;
 mod words;
 
-pub use confirm::confirm;
+pub use confirm::{confirm, prompt};
 pub use damage::{drop_damaged_files, restore_lake};
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
@@ -36,6 +36,9 @@ pub use printer::{PageStream, Printer};
 pub use progress::Progress;
 pub use report::{Align, Report, TableColumn, TableView};
 pub use screen::Screen;
-pub use settings::{ColourMode, CommonFlags, Setting, SettingOrigin, Settings, refuse_other_format};
+pub use settings::{
+    ColourMode, CommonFlags, LAUNCH_SETTINGS, SHARED_SETTINGS, Setting, SettingOrigin, Settings,
+    refuse_other_format,
+};
 pub use sources::{SettingsFile, SettingsSources};
 pub use words::{describe_age, nearest, read_region, suggest_closest};

@@ -9,7 +9,39 @@ use toml::de::{DeTable, DeValue};
 use crate::words::suggest_closest;
 use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
-const KEYS: [&str; 5] = ["lake", "region", "output", "color", "owner"];
+/// The keys of `mycelium.toml` and `config.toml`: the settings of all programs.
+pub const SHARED_SETTINGS: [&str; 5] = ["lake", "region", "output", "color", "owner"];
+
+/// The keys of `.spawn.yaml`, which `spawn` reads. They are known here, so that a key in the wrong
+/// file is answered with the right one.
+pub const LAUNCH_SETTINGS: [&str; 26] = [
+    "type",
+    "region",
+    "zone",
+    "ttl",
+    "idle_timeout",
+    "on_idle",
+    "on_expiry",
+    "cap",
+    "image",
+    "disk",
+    "spot",
+    "stoppable",
+    "max_price",
+    "hibernation",
+    "subnet",
+    "groups",
+    "role",
+    "key",
+    "deliver",
+    "tags",
+    "project",
+    "team",
+    "env",
+    "user_data",
+    "ssh",
+    "profiles",
+];
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Whether the output is coloured.
@@ -264,10 +296,14 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
     let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
         let at = key.span().start;
         let name: &std::borrow::Cow<'_, str> = key.get_ref();
-        let Some(known) = KEYS.into_iter().find(|known| known == name) else {
-            let near = suggest_closest(name, KEYS);
+        let Some(known) = SHARED_SETTINGS.into_iter().find(|known| known == name) else {
+            if LAUNCH_SETTINGS.iter().any(|launch| launch == name) {
+                return Err(wrong(at, format!("{name} is a setting of launches, not of all programs"))
+                    .hint(format!("move it to .spawn.yaml: {name}: …")));
+            }
+            let near = suggest_closest(name, SHARED_SETTINGS);
             return Err(wrong(at, format!("there is no setting \"{name}\"{near}"))
-                .hint(format!("the settings are {}", KEYS.join(", "))));
+                .hint(format!("the settings are {}", SHARED_SETTINGS.join(", "))));
         };
         let DeValue::String(value) = value.get_ref() else {
             return Err(wrong(at, format!("{name} is not a string"))
@@ -398,6 +434,8 @@ mod tests {
             "/p/mycelium.toml:2: there is no setting \"regoin\"; the closest match is region",
         );
         check("", "", "[spawn]\nttl = 1", "/p/mycelium.toml:1: there is no setting \"spawn\"");
+        let misplaced = "/p/mycelium.toml:2: ttl is a setting of launches, not of all programs";
+        check("", "", "lake = \"a\"\nttl = \"8h\"", misplaced);
         check("", "", "lake = 1", "/p/mycelium.toml:1: lake is not a string");
         check("", "", "lake = ", "/p/mycelium.toml:1: string values must be quoted, expected literal string");
     }

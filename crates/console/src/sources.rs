@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::{env, io};
 
 use crate::Failure;
 
@@ -14,8 +14,35 @@ const FOLDER: &str = "mycelium";
 pub struct SettingsFile {
     /// The path. A relative lake folder in the file is relative to this file's folder.
     pub path: PathBuf,
-    /// The text, TOML.
+    /// The text.
     pub text: String,
+}
+
+/// The largest settings file, in bytes.
+const LONGEST: u64 = 1 << 18;
+
+impl SettingsFile {
+    /// Reads a file, if it exists. Links are followed.
+    ///
+    /// Errors: there is something that is not a text file of at most 256 KiB.
+    pub fn read(path: PathBuf) -> Result<Option<SettingsFile>, Failure> {
+        match durable::read_text(&path, LONGEST) {
+            Ok(text) => Ok(Some(SettingsFile { path, text })),
+            Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
+            Err(why) => Err(Failure::broken(format!("{} cannot be read: {why}", path.display()))),
+        }
+    }
+
+    /// Reads the file of this name in the working folder, or in the nearest folder above it that
+    /// has one. Errors: as [`SettingsFile::read`].
+    pub fn nearest(name: &str) -> Result<Option<SettingsFile>, Failure> {
+        match env::current_dir() {
+            Ok(here) => search_upwards(&here, name),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 /// All sources of settings except flags.
@@ -42,11 +69,9 @@ impl SettingsSources {
             home: env::home_dir().filter(|home| home.is_absolute()),
             ..SettingsSources::default()
         };
-        if let Ok(here) = env::current_dir() {
-            sources.project = search_upwards(&here)?;
-        }
+        sources.project = SettingsFile::nearest(PROJECT_FILE)?;
         if let Ok(config) = sources.folder("XDG_CONFIG_HOME", ".config") {
-            sources.user = read_file(config.join("config.toml"))?;
+            sources.user = SettingsFile::read(config.join("config.toml"))?;
         }
         Ok(sources)
     }
@@ -68,20 +93,14 @@ impl SettingsSources {
     }
 }
 
-fn search_upwards(folder: &Path) -> Result<Option<SettingsFile>, Failure> {
-    folder.ancestors().find_map(|folder| read_file(folder.join(PROJECT_FILE)).transpose()).transpose()
-}
-
-fn read_file(path: PathBuf) -> Result<Option<SettingsFile>, Failure> {
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(SettingsFile { path, text })),
-        Err(why) if matches!(why.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(why) => Err(Failure::broken(format!("{} cannot be read: {why}", path.display()))),
-    }
+fn search_upwards(folder: &Path, name: &str) -> Result<Option<SettingsFile>, Failure> {
+    folder.ancestors().find_map(|folder| SettingsFile::read(folder.join(name)).transpose()).transpose()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -90,7 +109,7 @@ mod tests {
         let (below, beside) = (root.path().join("a/b/c"), root.path().join("a/b"));
         fs::create_dir_all(&below).unwrap();
         let check = |expected: Option<&Path>| {
-            let found = search_upwards(&below).unwrap().map(|file| file.path);
+            let found = search_upwards(&below, PROJECT_FILE).unwrap().map(|file| file.path);
             assert_eq!(found, expected.map(|folder| folder.join(PROJECT_FILE)));
         };
         check(None);
@@ -99,7 +118,8 @@ mod tests {
         fs::write(beside.join(PROJECT_FILE), "").unwrap();
         check(Some(&beside));
         fs::write(below.join(PROJECT_FILE), b"\xff").unwrap();
-        assert!(search_upwards(&below).unwrap_err().message.contains("c/mycelium.toml cannot be read"));
+        let unread = search_upwards(&below, PROJECT_FILE).unwrap_err();
+        assert!(unread.message.contains("c/mycelium.toml cannot be read"), "{unread}");
     }
 
     #[test]

@@ -19,9 +19,9 @@
 use crate::instance::{InstanceState, InstanceView};
 use domain::Timestamp;
 use jiff::SignedDuration;
-use lifecycle::PowerOff;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+pub use crate::launch_record::{LaunchAccess, LaunchConclusion, LaunchPhase, LaunchRecord};
+pub use crate::launch_request::{LaunchRequest, RootVolume, SpotMarket};
 
 /// How long after its planning a request may be sent; later its tags would name a bound that is
 /// wrong by more than this. AWS remembers a token for at least 24 hours.
@@ -31,6 +31,9 @@ pub const RESEND: SignedDuration = SignedDuration::from_hours(1);
 pub const SETTLE: SignedDuration = SignedDuration::from_mins(15);
 /// How often one launcher sends a request.
 const TRIES: u32 = 5;
+/// How often one launcher repeats a request whose new key, group or role EC2 does not know yet. The
+/// pauses are 90 seconds in total.
+const NOT_YET_TRIES: u32 = 6;
 /// How often an instance is queried before it is reported as unreadable: for about five minutes.
 const LOOKS: u32 = 13;
 /// How often a pending instance is queried, and the pause between two queries: for ten minutes.
@@ -40,72 +43,6 @@ const PENDING_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The parameters of a RunInstances request for one instance. Equal requests have the same text, so
-/// that AWS recognizes a repetition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LaunchRequest {
-    /// The region's code.
-    pub region: String,
-    /// The instance type.
-    pub instance_type: String,
-    /// The id of an image, or `resolve:ssm:` and a public parameter that names one.
-    pub image: String,
-    /// The name of a key pair for SSH.
-    pub key: Option<String>,
-    /// The effect of a power-off from inside.
-    pub power_off: PowerOff,
-    /// The tags of the instance and of the resources that come with it.
-    pub tags: BTreeMap<String, String>,
-    /// The user data for cloud-init, as plain text.
-    pub user_data: String,
-}
-
-/// The record of a launch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LaunchRecord {
-    /// Its id, also the value of the tag [`lifecycle::tag::LAUNCH`].
-    pub id: String,
-    /// The account that it was planned for.
-    pub account: String,
-    /// AWS's clock when it was planned.
-    pub planned: Timestamp,
-    /// The request.
-    pub request: LaunchRequest,
-    /// The progress of the launch.
-    pub phase: LaunchPhase,
-}
-
-/// The progress of a launch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LaunchPhase {
-    /// Nothing was sent.
-    Planned,
-    /// The request was sent, the last time at this instant or a little later, and no answer was
-    /// recorded.
-    Sent(Timestamp),
-    /// The instance with this id was launched and must be read back.
-    Launched(String),
-    /// It is over.
-    Over(LaunchConclusion),
-}
-
-/// How a launch ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LaunchConclusion {
-    /// The instance with this id was launched and read back.
-    Running(String),
-    /// AWS refused, for this reason. Nothing was launched.
-    Refused(String),
-    /// An instance was launched, and terminated before it was seen running.
-    Ended,
-    /// The launch has no instance, and none will appear.
-    Nothing,
-}
-
 /// The result that a launcher reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LaunchOutcome {
@@ -114,7 +51,7 @@ pub enum LaunchOutcome {
     /// The instance was launched and could not be read back: its id, and the reason.
     Unread(String, String),
     /// See [`LaunchConclusion`].
-    Refused(String),
+    Refused(LaunchRefusal),
     /// See [`LaunchConclusion`]. The instance as it was seen, unless only its launch is known.
     Ended(Option<Box<InstanceView>>),
     /// See [`LaunchConclusion`].
@@ -125,16 +62,27 @@ pub enum LaunchOutcome {
     Several(Vec<String>),
 }
 
+/// A refusal of AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchRefusal {
+    /// AWS's error code; empty if it is not known any more.
+    pub code: String,
+    /// The action, the code and AWS's sentence.
+    pub why: String,
+}
+
 /// The answer to one launch request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LaunchReply {
     /// The instance with this id was launched, by this request or by an earlier one with the same
     /// token.
     Launched(String),
-    /// AWS refused the request, and would refuse another one too: the reason.
-    Refused(String),
-    /// AWS refused the request because there are too many: the reason.
-    Throttled(String),
+    /// AWS refused the request, and would refuse another one too.
+    Refused(LaunchRefusal),
+    /// EC2 does not know the key, the group or the role of the request, which may be new.
+    NotYet(LaunchRefusal),
+    /// AWS refused the request because there are too many.
+    Throttled(LaunchRefusal),
     /// AWS knows the token from a request with other parameters: the reason.
     Mismatch(String),
     /// The token was used for an instance that has been terminated since.
@@ -182,12 +130,14 @@ pub struct LaunchProgress {
     looks: u32,
     /// How many queries found the instance pending.
     pending: u32,
+    /// How often EC2 did not know a new key, group or role yet.
+    not_yet: u32,
     /// Whether a request was sent without a known outcome.
     doubt: bool,
     /// The action after the pause.
     next: LaunchNextStep,
     /// The latest problem.
-    trouble: String,
+    trouble: LaunchRefusal,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,28 +152,12 @@ enum LaunchNextStep {
     ReadBack,
 }
 
-impl LaunchRecord {
-    /// Creates the record of a planned launch.
-    pub fn new(id: String, account: String, request: LaunchRequest, now: Timestamp) -> LaunchRecord {
-        LaunchRecord { id, account, planned: now, request, phase: LaunchPhase::Planned }
-    }
-
-    /// Returns the client token: AWS answers a second request with it as it did the first.
-    pub fn token(&self) -> String {
-        format!("spawn-{}", self.id)
-    }
-
-    /// Whether a launcher must resume it.
-    pub fn is_open(&self) -> bool {
-        !matches!(self.phase, LaunchPhase::Over(_))
-    }
-
-    fn may_send(&self, now: Timestamp) -> bool {
-        let age = now.duration_since(self.planned);
-        // AWS's clock has whole seconds and comes from many machines, so the plan may seem to lie
-        // ahead.
-        (-SignedDuration::from_mins(5)..RESEND).contains(&age)
-    }
+/// Whether the request may be sent at this instant.
+fn may_send(launch: &LaunchRecord, now: Timestamp) -> bool {
+    let age = now.duration_since(launch.planned);
+    // AWS's clock has whole seconds and comes from many machines, so the plan may seem to lie
+    // ahead.
+    (-SignedDuration::from_mins(5)..RESEND).contains(&age)
 }
 
 impl LaunchProgress {
@@ -235,9 +169,10 @@ impl LaunchProgress {
             sent: 0,
             looks: 0,
             pending: 0,
+            not_yet: 0,
             doubt,
             next: LaunchNextStep::Send,
-            trouble: String::new(),
+            trouble: LaunchRefusal { code: String::new(), why: String::new() },
         }
     }
 
@@ -251,7 +186,7 @@ impl LaunchProgress {
     }
 
     fn open(&self) -> Vec<LaunchEffect> {
-        vec![LaunchEffect::Tell(LaunchOutcome::Open(self.trouble.clone()))]
+        vec![LaunchEffect::Tell(LaunchOutcome::Open(self.trouble.why.clone()))]
     }
 
     fn wait(&mut self, times: u32, next: LaunchNextStep) -> Vec<LaunchEffect> {
@@ -267,7 +202,8 @@ impl LaunchProgress {
             LaunchPhase::Launched(_) => self.look(LaunchNextStep::ReadBack),
             LaunchPhase::Over(LaunchConclusion::Running(_)) => self.look(LaunchNextStep::ReadBack),
             LaunchPhase::Over(LaunchConclusion::Refused(why)) => {
-                vec![LaunchEffect::Tell(LaunchOutcome::Refused(why.clone()))]
+                let refusal = LaunchRefusal { code: String::new(), why: why.clone() };
+                vec![LaunchEffect::Tell(LaunchOutcome::Refused(refusal))]
             }
             LaunchPhase::Over(LaunchConclusion::Ended) => {
                 vec![LaunchEffect::Tell(LaunchOutcome::Ended(None))]
@@ -284,7 +220,7 @@ impl LaunchProgress {
 
     /// Sends the request, unless it is too late. The record is updated before the request is sent.
     fn send(&mut self, now: Timestamp) -> Vec<LaunchEffect> {
-        if !self.launch.may_send(now) {
+        if !may_send(&self.launch, now) {
             return if self.doubt { self.look(LaunchNextStep::LookThenTell) } else { self.nothing() };
         }
         self.launch.phase = LaunchPhase::Sent(now);
@@ -304,36 +240,40 @@ impl LaunchProgress {
             }
             LaunchReply::Mismatch(why) => {
                 self.doubt = true;
-                self.trouble = why;
+                self.trouble.why = why;
                 self.look(LaunchNextStep::LookThenTell)
             }
             LaunchReply::Ended => self.over(LaunchConclusion::Ended, LaunchOutcome::Ended(None)),
-            LaunchReply::Refused(why) if !self.doubt => {
-                self.over(LaunchConclusion::Refused(why.clone()), LaunchOutcome::Refused(why))
+            LaunchReply::NotYet(refusal) if self.launch.fresh && self.not_yet < NOT_YET_TRIES => {
+                self.trouble = refusal;
+                self.not_yet += 1;
+                self.wait(self.not_yet - 1, LaunchNextStep::Send)
             }
-            LaunchReply::Refused(why) => {
-                self.trouble = why;
-                self.look(LaunchNextStep::LookThenTell)
-            }
-            LaunchReply::Throttled(why) => self.again(why),
+            LaunchReply::Refused(refusal) | LaunchReply::NotYet(refusal) => self.refused(refusal),
+            LaunchReply::Throttled(refusal) => self.again(refusal),
             LaunchReply::Lost(why) => {
                 self.doubt = true;
-                self.again(why)
+                self.again(LaunchRefusal { code: String::new(), why })
             }
         }
     }
 
-    /// Sends the same request with the same token after a pause, as long as tries are left.
-    fn again(&mut self, why: String) -> Vec<LaunchEffect> {
-        self.trouble = why;
-        if self.sent < TRIES {
-            return self.wait(self.sent - 1, LaunchNextStep::Send);
-        }
+    /// Ends the launch, unless an earlier request with an unknown outcome may have launched it.
+    fn refused(&mut self, refusal: LaunchRefusal) -> Vec<LaunchEffect> {
         if self.doubt {
+            self.trouble = refusal;
             return self.look(LaunchNextStep::LookThenTell);
         }
-        let why = self.trouble.clone();
-        self.over(LaunchConclusion::Refused(why.clone()), LaunchOutcome::Refused(why))
+        self.over(LaunchConclusion::Refused(refusal.why.clone()), LaunchOutcome::Refused(refusal))
+    }
+
+    /// Sends the same request with the same token after a pause, as long as tries are left.
+    fn again(&mut self, trouble: LaunchRefusal) -> Vec<LaunchEffect> {
+        if self.sent - self.not_yet < TRIES {
+            self.trouble = trouble;
+            return self.wait(self.sent - self.not_yet - 1, LaunchNextStep::Send);
+        }
+        self.refused(trouble)
     }
 
     fn found(&mut self, found: Result<Vec<InstanceView>, String>, now: Timestamp) -> Vec<LaunchEffect> {
@@ -381,14 +321,14 @@ impl LaunchProgress {
             LaunchPhase::Sent(last) => *last,
             _ => return self.unseen("EC2 does not show it".to_string()),
         };
-        if self.next == LaunchNextStep::LookThenSend && self.launch.may_send(now) {
+        if self.next == LaunchNextStep::LookThenSend && may_send(&self.launch, now) {
             return self.send(now);
         }
         if now.duration_since(last) >= SETTLE {
             return self.nothing();
         }
-        if self.trouble.is_empty() {
-            self.trouble = "no answer, and EC2 does not show it yet".to_string();
+        if self.trouble.why.is_empty() {
+            self.trouble.why = "no answer, and EC2 does not show it yet".to_string();
         }
         self.open()
     }
@@ -403,7 +343,7 @@ impl LaunchProgress {
                 vec![LaunchEffect::Tell(LaunchOutcome::Unread(id.clone(), why))]
             }
             _ => {
-                self.trouble = why;
+                self.trouble.why = why;
                 self.open()
             }
         }
@@ -426,28 +366,4 @@ pub fn step(
         LaunchEvent::Found(found) => launching.found(found, now),
     };
     (launching, effects)
-}
-
-impl LaunchRequest {
-    /// Returns the differences between an instance and this request, one line each.
-    pub fn differences(&self, seen: &InstanceView) -> Vec<String> {
-        let mut found = Vec::new();
-        if seen.instance_type != self.instance_type {
-            found.push(format!("it is a {}, requested was a {}", seen.instance_type, self.instance_type));
-        }
-        for (key, value) in &self.tags {
-            match seen.tag(key) {
-                Some(other) if other == value => {}
-                Some(other) => found.push(format!("tag {key} is \"{other}\", requested was \"{value}\"")),
-                None => found.push(format!("tag {key} is missing")),
-            }
-        }
-        match seen.metadata {
-            Some(access) if access.session_required && access.hops == 1 && access.tags => {}
-            _ => found.push(
-                "its metadata service is less strict than requested, or does not serve tags".to_string(),
-            ),
-        }
-        found
-    }
 }

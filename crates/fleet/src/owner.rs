@@ -78,7 +78,15 @@ mod tests {
 
     #[test]
     fn a_chosen_session_and_every_other_caller_is_an_owner() {
-        for session in ["alice", "alice@example.com", "ci-nightly", "team-2026-11-30", "deploy-20261130"] {
+        for session in [
+            "alice",
+            "alice@example.com",
+            "i-short",
+            "i-like-to-run",
+            "ci-nightly",
+            "team-2026-11-30",
+            "deploy-20261130",
+        ] {
             let arn = format!("{ROLE}/{session}");
             assert_eq!(stable_owner(&arn), arn);
         }

@@ -132,6 +132,21 @@ fn a_start_without_spawnd_gets_the_whole_budget_at_most() {
 }
 
 #[test]
+fn an_instance_of_the_latest_possible_second_is_no_copy() {
+    let is_copy = |budget: i64, created: i64| {
+        let seen = [changed(launched("i-1", budget), |it| it.created = Known::Is(at(created)))];
+        LaunchIndex::new(&seen).copy_reason(&seen[0]).is_some()
+    };
+    // A request may be sent for an hour, and its instance appears within 15 minutes.
+    let latest = HOUR + 15 * 60;
+    assert!(!is_copy(8 * HOUR, latest));
+    assert!(is_copy(8 * HOUR, latest + 1));
+    // A budget that ended when the instance was created.
+    assert!(!is_copy(60, 60));
+    assert!(is_copy(60, 61));
+}
+
+#[test]
 fn a_copy_is_recognized_and_stays_until_its_own_cap() {
     let launch = at(3 * HOUR);
     let check = |change: fn(&mut InstanceView), why: &str, end: i64| {
@@ -249,4 +264,52 @@ fn no_history_ends_an_instance_whose_running_time_is_not_over() {
         });
     }
     assert!(ended.get() > 0, "no instance was ended, so none was checked");
+}
+
+#[test]
+fn an_overdue_instance_that_stays_stays_overdue_for_some_reasons_alone() {
+    let text = || "why".to_string();
+    for why in [
+        KeepReason::OtherOwner(text()),
+        KeepReason::OtherSession(text()),
+        KeepReason::OwnerUnknown,
+        KeepReason::Protected,
+        KeepReason::Unbounded,
+        KeepReason::Unreadable(text()),
+        KeepReason::ProtectionUnseen(text()),
+        KeepReason::SpotUnseen(text()),
+    ] {
+        assert!(why.leaves_overdue(), "{why:?}");
+    }
+    for why in [
+        KeepReason::NotManaged,
+        KeepReason::OtherAccount,
+        KeepReason::Over,
+        KeepReason::StoppedAlready,
+        KeepReason::Within(at(0)),
+        KeepReason::Restarted(at(0)),
+        KeepReason::Copy(text(), at(0)),
+        KeepReason::Paused,
+    ] {
+        assert!(!why.leaves_overdue(), "{why:?}");
+    }
+}
+
+#[test]
+fn an_unreadable_bound_of_another_owner_is_reported_before_the_owner() {
+    let other = "arn:aws:iam::111122223333:user/bob";
+    let of_other = |change: fn(&mut InstanceView)| {
+        let seen = changed(launched("i-1", HOUR), |it| {
+            it.tags.insert(tag::OWNER.into(), other.into());
+            change(it);
+        });
+        planned(std::slice::from_ref(&seen), 2 * HOUR).left.remove(0)
+    };
+    let overdue = of_other(|_| {});
+    assert_eq!(overdue.why, KeepReason::OtherOwner(other.to_string()));
+    assert_eq!(overdue.overdue_since, Some(at(HOUR + SLACK)));
+    let unreadable = of_other(|it| drop(it.tags.insert(tag::EXPIRY.into(), "soon".into())));
+    assert!(matches!(unreadable.why, KeepReason::Unreadable(_)), "{unreadable:?}");
+    let early = of_other(|it| drop(it.tags.insert(tag::EXPIRY.into(), expiry(3 * HOUR, 2))));
+    assert_eq!((early.why, early.overdue_since), (KeepReason::OtherOwner(other.to_string()), None));
 }

@@ -7,7 +7,7 @@ use domain::Timestamp;
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::launch::{
     LaunchConclusion, LaunchEffect, LaunchEvent, LaunchOutcome, LaunchPhase, LaunchProgress, LaunchRecord,
-    LaunchReply, LaunchRequest, SETTLE, step,
+    LaunchRefusal, LaunchReply, LaunchRequest, SETTLE, SpotMarket, step,
 };
 use fleet::ports::{CallerAccount, FaultyInstances, InstanceSelector, Instances, LaunchFault, MemoryFleet};
 use jiff::SignedDuration;
@@ -39,6 +39,7 @@ fn acts() -> impl Strategy<Value = Vec<LaunchAct>> {
         // AWS accepts a signed request for five minutes.
         2 => (1u32..300).prop_map(LaunchFault::Late),
         1 => Just(LaunchFault::Refused),
+        1 => Just(LaunchFault::NotYet),
         1 => Just(LaunchFault::Throttled),
     ];
     let launcher = (prop::collection::vec(fault, 0..7), 0u32..16, prop::option::of(0u32..24)).prop_map(
@@ -78,10 +79,9 @@ fn request() -> LaunchRequest {
         region: REGION.to_string(),
         instance_type: "t3.micro".to_string(),
         image: "ami-1".to_string(),
-        key: None,
         power_off: PowerOff::Stops,
         tags: [(tag::LAUNCH.to_string(), ID.to_string())].into(),
-        user_data: String::new(),
+        ..LaunchRequest::default()
     }
 }
 
@@ -238,6 +238,7 @@ fn at_most_one_instance_under_each_pair_of_faults_and_each_kill() {
         LaunchFault::Twice,
         LaunchFault::Late(200),
         LaunchFault::Refused,
+        LaunchFault::NotYet,
         LaunchFault::Throttled,
     ];
     for first in faults {
@@ -275,13 +276,25 @@ fn each_phase_and_fault_has_its_outcome() {
     check(LaunchPhase::Planned, 0, &[], "Running", 1);
     check(LaunchPhase::Planned, 0, &[ReplyLost, ReplyLost], "Running", 1);
     check(LaunchPhase::Planned, 0, &[Throttled, Throttled], "Running", 1);
-    check(LaunchPhase::Planned, 0, &[Refused], "Refused(\"there is no capacity\")", 0);
+    check(
+        LaunchPhase::Planned,
+        0,
+        &[Refused],
+        "Refused(LaunchRefusal { code: \"InsufficientInstanceCapacity\", why: \"there is no capacity\" })",
+        0,
+    );
     // After a lost reply, a refusal proves nothing about the earlier request.
     check(LaunchPhase::Planned, 0, &[Lost, Refused], "Open(\"there is no capacity\")", 0);
     check(LaunchPhase::Planned, 0, &[ReplyLost, Refused], "Open(\"there is no capacity\")", 1);
     check(LaunchPhase::Planned, 0, &[Late(100), Refused], "Open(\"there is no capacity\")", 0);
     check(LaunchPhase::Planned, 0, &[Lost; 5], "Open(\"no answer in time\")", 0);
-    check(LaunchPhase::Planned, 0, &[Throttled; 5], "Refused(\"too many requests\")", 0);
+    check(
+        LaunchPhase::Planned,
+        0,
+        &[Throttled; 5],
+        "Refused(LaunchRefusal { code: \"RequestLimitExceeded\", why: \"too many requests\" })",
+        0,
+    );
     // Too late to send: a launch that was never sent is nothing, a sent one is queried.
     check(LaunchPhase::Planned, 3_599, &[], "Running", 1);
     check(LaunchPhase::Planned, 3_600, &[], "Nothing", 0);
@@ -325,6 +338,35 @@ impl LaunchWorld {
 }
 
 #[test]
+fn a_difference_in_place_access_or_market_is_listed() {
+    let wanted = LaunchRequest {
+        zone: Some("us-east-1b".into()),
+        subnet: Some("subnet-1".into()),
+        key: Some("alice".into()),
+        groups: vec!["sg-1".into()],
+        profile: Some("spawn-instance".into()),
+        hibernation: true,
+        spot: Some(SpotMarket { stoppable: false, max_price: None }),
+        ..request()
+    };
+    let cloud = MemoryFleet::new(caller());
+    cloud.launch_once(&wanted, "a");
+    cloud.launch_once(&request(), "b");
+    let all = cloud.all();
+    assert_eq!(wanted.differences(&all[0]), Vec::<String>::new());
+    let expected = [
+        "its zone is us-east-1a, requested was us-east-1b",
+        "its subnet is none, requested was subnet-1",
+        "its key is none, requested was alice",
+        "its instance profile is none, requested was spawn-instance",
+        "it is not in the security group sg-1",
+        "it cannot be hibernated, requested was hibernation",
+        "it is an on-demand instance, requested was a spot instance",
+    ];
+    assert_eq!(wanted.differences(&all[1]), expected);
+}
+
+#[test]
 fn differences_from_the_request_are_listed() {
     let cloud = MemoryFleet::new(caller());
     cloud.launch_once(&request(), "a");
@@ -353,6 +395,10 @@ fn differences_from_the_request_are_listed() {
     );
 }
 
+fn refusal(code: &str, why: &str) -> LaunchRefusal {
+    LaunchRefusal { code: code.to_string(), why: why.to_string() }
+}
+
 /// Returns the pauses of a launcher that starts in this phase and receives only this event.
 fn pauses(phase: LaunchPhase, heard: LaunchEvent) -> Vec<i64> {
     let mut launching = LaunchProgress::new(LaunchRecord { phase, ..LaunchWorld::new().disk });
@@ -376,7 +422,7 @@ fn pauses(phase: LaunchPhase, heard: LaunchEvent) -> Vec<i64> {
 
 #[test]
 fn pauses_grow_and_are_limited_in_number() {
-    let throttled = LaunchEvent::Reply(LaunchReply::Throttled("too many".to_string()));
+    let throttled = LaunchEvent::Reply(LaunchReply::Throttled(refusal("RequestLimitExceeded", "too many")));
     assert_eq!(pauses(LaunchPhase::Planned, throttled), [2, 4, 8, 16]);
     let expected = [2, 4, 8, 16, 30, 30, 30, 30, 30, 30, 30, 30];
     for heard in [Ok(Vec::new()), Err("no answer".to_string())] {
@@ -389,6 +435,34 @@ fn pauses_grow_and_are_limited_in_number() {
 }
 
 #[test]
+fn a_new_key_that_ec2_does_not_know_yet_is_tried_again_for_at_most_two_minutes() {
+    let not_yet = || LaunchEvent::Reply(LaunchReply::NotYet(refusal("InvalidKeyPair.NotFound", "no key")));
+    assert_eq!(pauses(LaunchPhase::Planned, not_yet()), [0; 0], "an old key that is not there is missing");
+    let mut launching = LaunchProgress::new(LaunchRecord { fresh: true, ..LaunchWorld::new().disk });
+    let (mut event, mut waited) = (LaunchEvent::Begin, SignedDuration::ZERO);
+    let outcome = loop {
+        let (next, effects) = step(launching, event, caller().now);
+        launching = next;
+        match effects.last() {
+            Some(LaunchEffect::Wait(span)) => {
+                waited += *span;
+                event = LaunchEvent::Waited;
+            }
+            Some(LaunchEffect::Send) => event = not_yet(),
+            Some(LaunchEffect::Tell(outcome)) => break outcome.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(outcome, LaunchOutcome::Refused(refusal("InvalidKeyPair.NotFound", "no key")));
+    assert_eq!(waited, SignedDuration::from_secs(90));
+    let mut world = LaunchWorld::new();
+    world.disk.fresh = true;
+    let outcome = world.launcher(&[LaunchFault::NotYet, LaunchFault::NotYet], 0, None);
+    assert!(matches!(outcome, Some(LaunchOutcome::Running(_))), "{outcome:?}");
+    assert_eq!(world.launched().len(), 1);
+}
+
+#[test]
 fn a_settled_launch_reports_its_outcome_again() {
     let check = |over: LaunchConclusion, expected: &str, open: bool| {
         let mut world = LaunchWorld::new();
@@ -397,7 +471,11 @@ fn a_settled_launch_reports_its_outcome_again() {
         let (_, effects) = step(LaunchProgress::new(world.disk), LaunchEvent::Begin, caller().now);
         assert_eq!(format!("{effects:?}"), expected);
     };
-    check(LaunchConclusion::Refused("no".to_string()), "[Tell(Refused(\"no\"))]", false);
+    check(
+        LaunchConclusion::Refused("no".to_string()),
+        "[Tell(Refused(LaunchRefusal { code: \"\", why: \"no\" }))]",
+        false,
+    );
     check(LaunchConclusion::Ended, "[Tell(Ended(None))]", false);
     check(LaunchConclusion::Nothing, "[Tell(Nothing)]", false);
     check(LaunchConclusion::Running("i-1".to_string()), "[Look]", false);
@@ -433,4 +511,30 @@ fn a_token_of_another_request_is_queried_and_never_sent_again() {
     let (launching, effects) = step(launching, LaunchEvent::Found(Ok(Vec::new())), caller().now);
     assert_eq!(effects, [LaunchEffect::Tell(LaunchOutcome::Open("another request".to_string()))]);
     assert!(launching.launch.is_open());
+}
+
+#[test]
+fn a_pending_instance_is_queried_every_five_seconds_for_ten_minutes() {
+    let world = LaunchWorld::new();
+    world.cloud.launch_pending(SignedDuration::from_mins(30), InstanceState::Running, None);
+    world.cloud.launch_once(&request(), "a");
+    let pending = LaunchEvent::Found(Ok(world.cloud.all()));
+    let pauses = pauses(LaunchPhase::Sent(caller().now), pending.clone());
+    assert_eq!(pauses, vec![5; 120]);
+    // Its id is recorded once, before the first pause.
+    let disk = LaunchRecord { phase: LaunchPhase::Sent(caller().now), ..world.disk.clone() };
+    let (launching, _) = step(LaunchProgress::new(disk), LaunchEvent::Begin, caller().now);
+    let (launching, effects) = step(launching, pending.clone(), caller().now);
+    let wait = LaunchEffect::Wait(SignedDuration::from_secs(5));
+    assert_eq!(effects, [LaunchEffect::Save, wait.clone()]);
+    assert_eq!(launching.launch.phase, LaunchPhase::Launched("i-memory0000".to_string()));
+    let (launching, effects) = step(launching, LaunchEvent::Waited, caller().now);
+    assert_eq!(effects, [LaunchEffect::Look]);
+    let (launching, effects) = step(launching, pending, caller().now);
+    assert_eq!(effects, [wait]);
+    // Its failure ends the launch.
+    let (launching, _) = step(launching, LaunchEvent::Waited, caller().now);
+    world.cloud.forward(SignedDuration::from_mins(30));
+    let (_, effects) = step(launching, LaunchEvent::Found(Ok(world.cloud.all())), caller().now);
+    assert!(matches!(effects[..], [LaunchEffect::Save, LaunchEffect::Tell(LaunchOutcome::Running(_))]));
 }

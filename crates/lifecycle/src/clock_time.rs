@@ -79,15 +79,17 @@ fn parse_day(text: &str) -> Option<Weekday> {
 }
 
 /// Serde functions that write a span as text, such as `"8h"`, so that its unit is never guessed.
-pub(crate) mod text {
+pub mod text {
     use jiff::SignedDuration;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    pub(crate) fn serialize<S: Serializer>(span: &SignedDuration, out: S) -> Result<S::Ok, S::Error> {
+    /// Writes the span as [`domain::format_span`] does.
+    pub fn serialize<S: Serializer>(span: &SignedDuration, out: S) -> Result<S::Ok, S::Error> {
         out.serialize_str(&domain::format_span(*span))
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SignedDuration, D::Error> {
+    /// Reads the span as [`domain::parse_span`] does.
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<SignedDuration, D::Error> {
         let text = String::deserialize(input)?;
         domain::parse_span(&text).map_err(D::Error::custom)
     }

@@ -342,3 +342,9 @@ fn every_verdict_has_its_sentence() {
         "could not be read (lost), which counts as busy",
     );
 }
+
+#[test]
+fn only_signals_of_presence_hold_without_being_work() {
+    let holds: Vec<IdleSignal> = RULES.iter().filter(|rule| rule.is_hold()).map(|rule| rule.signal).collect();
+    assert_eq!(holds, [IdleSignal::Output, IdleSignal::GpuMemory, IdleSignal::Ssh]);
+}

@@ -51,6 +51,7 @@ mod inputs;
 mod intent;
 mod intent_state;
 mod notice;
+mod role_policy;
 mod state;
 mod status;
 mod step;
@@ -66,6 +67,7 @@ pub use inputs::{
     AwsCallError, AwsNotice, Command, HookTrigger, LifeEvent, LifeTags, StepInputs, UtilizationSample,
 };
 pub use notice::{EndAnnouncement, EndCause, NoticeUrgency, UserNotice};
+pub use role_policy::role_policy;
 pub use state::DaemonState;
 pub use status::{EndStatus, LifeStatus};
 pub use step::step;

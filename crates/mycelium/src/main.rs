@@ -8,18 +8,19 @@ mod facts;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
+mod time_zone;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use app::{PROGRAMS, Program, clock, finish, parse_args, printer, start};
+use app::{PROGRAMS, Program, clock, finish, parse_args, printer, start, start_from};
 use catalog::ports::StopFlag;
 use collector::CollectorArgs;
-use console::Failure;
+use console::{Failure, SettingsSources};
 use sandbox::SandboxArgs;
-use spawn::SpawnArgs;
+use spawn::{SpawnArgs, SpawnSources};
 
 fn main() -> ExitCode {
     if app::ran_isolated_query() {
@@ -108,18 +109,30 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         Err(code) => return code,
     };
     let flags = &args.flags;
-    let done = start(flags).and_then(|(settings, screen)| {
+    let done = SettingsSources::read().and_then(|sources| {
+        let (settings, screen) = start_from(flags, &sources)?;
+        let spawn_settings = SpawnSources::read(&sources, &settings.config)?;
         let cloud = aws::AwsClient::new(clock).map_err(|error| Failure::broken(error.to_string()))?;
+        let cloud = cloud.with_profile(args.account.clone());
         let ports = spawn::Ports {
             account: &cloud,
             instances: &cloud,
+            images: &cloud,
             quotas: &cloud,
             warehouse: &|| app::open_warehouse(&settings),
+            provisioning: &cloud,
+            address: &cloud,
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
+            spawn_settings: &spawn_settings,
+            aws_profile: args.account.as_deref(),
+            agree: &console::confirm,
             clock: &clock,
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
+            prompt: &console::prompt,
+            input: &|mib| domain::read_text(std::io::stdin().lock(), mib),
+            time_zone: &time_zone::local_time_zone,
             processes: &processes::ChildProcesses,
             home: home_folder()?,
             executable: exec::own_path().map_err(|error| Failure::broken(error.to_string()))?,

@@ -6,12 +6,15 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::cleanup::CleanupArgs;
+use crate::commands::config::ConfigArgs;
 use crate::commands::deliver::DeliverArgs;
-use crate::commands::launch::LaunchArgs;
+use crate::commands::doctor::DoctorArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;
 use crate::commands::status::SpawnStatusArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -23,6 +26,9 @@ use crate::commands::status::SpawnStatusArgs;
 pub struct SpawnArgs {
     #[command(flatten)]
     pub flags: CommonFlags,
+    /// Profile of ~/.aws/config whose credentials are used [default: the default credentials]
+    #[arg(long, global = true, value_name = "PROFILE", help_heading = "Common")]
+    pub account: Option<String>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,6 +40,9 @@ pub enum Command {
     Deliver(DeliverArgs),
     List(ListArgs),
     Status(SpawnStatusArgs),
+    Doctor(DoctorArgs),
     Reap(ReapArgs),
+    Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),
+    Config(ConfigArgs),
 }

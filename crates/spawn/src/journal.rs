@@ -1,4 +1,7 @@
 //! The launch journal: one file for each launch, synced before any request is sent.
+//!
+//! Each launch has a lock of its own, so that several can be under way at once, and no two programs
+//! continue the same one. The lock file is removed when the launch is over.
 
 #![allow(clippy::disallowed_methods, reason = "the journal is a folder of files")]
 
@@ -10,24 +13,44 @@ use console::{Failure, FailureKind};
 use durable::{FileLock, LockError, PRIVATE};
 use fleet::launch::LaunchRecord;
 
-/// The launches of this user, under a lock: while it is open, no other spawn process can continue
-/// one.
+/// The launches of this user.
 pub(crate) struct LaunchJournal {
     folder: PathBuf,
+}
+
+/// The lock of one launch: while it exists, no other program continues the launch.
+pub(crate) struct LaunchLock {
+    path: PathBuf,
     _lock: FileLock,
 }
 
 impl LaunchJournal {
     pub(crate) fn open(folder: &Path) -> Result<LaunchJournal, Failure> {
-        let failed =
-            |error: io::Error| Failure::broken(format!("{} cannot be used: {error}", folder.display()));
-        durable::create_private_folder(folder).map_err(failed)?;
-        match FileLock::try_exclusive(&folder.join("lock")) {
-            Ok(lock) => Ok(LaunchJournal { folder: folder.to_path_buf(), _lock: lock }),
-            Err(LockError::Taken(_)) => {
-                Err(Failure::broken("another spawn launch is under way").hint("wait for it, or stop it"))
-            }
-            Err(LockError::Io(error)) => Err(failed(error)),
+        let journal = LaunchJournal { folder: folder.to_path_buf() };
+        durable::create_private_folder(folder).map_err(|error| journal.unusable(&error))?;
+        Ok(journal)
+    }
+
+    fn unusable(&self, error: &io::Error) -> Failure {
+        Failure::broken(format!("{} cannot be used: {error}", self.folder.display()))
+    }
+
+    /// Takes the lock of a launch; none if another program has it. Read the launch again after
+    /// that: the other program may have ended it.
+    pub(crate) fn lock(&self, id: &str) -> Result<Option<LaunchLock>, Failure> {
+        let path = self.folder.join(format!("{id}.lock"));
+        match FileLock::try_exclusive(&path) {
+            Ok(lock) => Ok(Some(LaunchLock { path, _lock: lock })),
+            Err(LockError::Taken(_)) => Ok(None),
+            Err(LockError::Io(error)) => Err(self.unusable(&error)),
+        }
+    }
+
+    /// Releases the lock of a launch, and removes its file if the launch is over.
+    pub(crate) fn release(&self, lock: LaunchLock, launch: &LaunchRecord) {
+        if !launch.is_open() {
+            // A file that stays is empty, and has no effect.
+            let _ = fs::remove_file(&lock.path);
         }
     }
 
@@ -42,25 +65,31 @@ impl LaunchJournal {
     /// Returns the unfinished launches, the oldest first. A file that cannot be read is an error,
     /// because it may be one of them.
     pub(crate) fn open_launches(&self) -> Result<Vec<LaunchRecord>, Failure> {
-        let bad = |file: &Path, why: String| {
-            Failure::new(FailureKind::Data, format!("{} is not a launch: {why}", file.display()))
-                .hint("spawn list shows whether its instance exists; then move the file away")
-        };
         let mut open = Vec::new();
-        let entries = fs::read_dir(&self.folder).map_err(|error| bad(&self.folder, error.to_string()))?;
+        let entries =
+            fs::read_dir(&self.folder).map_err(|error| not_a_launch(&self.folder, error.to_string()))?;
         for entry in entries {
-            let file = entry.map_err(|error| bad(&self.folder, error.to_string()))?.path();
-            if file.extension().is_none_or(|ending| ending != "json") {
-                continue;
-            }
-            let text = fs::read_to_string(&file).map_err(|error| bad(&file, error.to_string()))?;
-            let launch: LaunchRecord =
-                serde_json::from_str(&text).map_err(|error| bad(&file, error.to_string()))?;
-            if launch.is_open() {
-                open.push(launch);
+            let file = entry.map_err(|error| not_a_launch(&self.folder, error.to_string()))?.path();
+            if file.extension().is_some_and(|ending| ending == "json") {
+                open.extend(Some(read(&file)?).filter(LaunchRecord::is_open));
             }
         }
         open.sort_by(|a, b| (a.planned, &a.id).cmp(&(b.planned, &b.id)));
         Ok(open)
     }
+
+    /// Reads a launch again.
+    pub(crate) fn read_again(&self, launch: &LaunchRecord) -> Result<LaunchRecord, Failure> {
+        read(&self.folder.join(format!("{}.json", launch.id)))
+    }
+}
+
+fn read(file: &Path) -> Result<LaunchRecord, Failure> {
+    let text = fs::read_to_string(file).map_err(|error| not_a_launch(file, error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| not_a_launch(file, error.to_string()))
+}
+
+fn not_a_launch(file: &Path, why: String) -> Failure {
+    Failure::new(FailureKind::Data, format!("{} is not a launch: {why}", file.display()))
+        .hint("spawn list shows whether its instance exists; then move the file away")
 }

@@ -2,22 +2,27 @@
 //!
 //! Decisions are pure functions of `fleet`. This crate reads input, keeps the journal, calls the
 //! ports and reads results back. It does not depend on the SDK: the ports of `fleet` hide it. It
-//! knows no prices and nothing about the programs on an instance. spawn does not install spawnd, so
-//! only the dead-man timer bounds an instance from inside.
+//! reads prices from the local warehouse, and knows nothing about the programs on an instance
+//! except spawnd, which a launch delivers.
 
 mod args;
 mod commands;
 mod costs;
 mod delivery;
+pub mod fuzz_entry;
 mod journal;
+mod launcher;
 mod listing;
 mod names;
 mod names_cache;
 mod open_ports;
 mod owner;
 mod ports;
+mod prices;
 mod process;
+mod provision;
 mod regions;
+mod settings;
 mod ssh;
 #[cfg(test)]
 mod tests;
@@ -26,8 +31,9 @@ pub use args::{Command, SpawnArgs};
 pub use names_cache::{NameCandidate, cached_names};
 pub use ports::Ports;
 pub use process::{ProcessCommand, ProcessOutput, ProcessRunner};
+pub use settings::{SpawnSources, profile_names};
 
-use commands::{deliver, launch, list, policy, reap, status};
+use commands::{cleanup, config, deliver, doctor, launch, list, policy, reap, status};
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
 
@@ -45,10 +51,13 @@ pub fn run(
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
         Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
+        Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Status(args) => status::run_status(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
+        Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),
+        Command::Config(args) => config::run_config(args, ports, printer),
     };
     printer.flush()?;
     done

@@ -20,18 +20,6 @@ pub(crate) struct ListingSources<'a> {
     pub(crate) now: Timestamp,
 }
 
-impl ListingSources<'_> {
-    /// Returns sources without any fact, for the list of the columns.
-    pub(crate) fn empty() -> ListingSources<'static> {
-        ListingSources {
-            launches: LaunchIndex::default(),
-            prices: OnDemandPrices::default(),
-            open_ports: OpenPorts::default(),
-            now: Timestamp::UNIX_EPOCH,
-        }
-    }
-}
-
 /// An instance with everything that is known about it.
 pub(crate) struct ListedInstance<'a> {
     pub(crate) seen: &'a InstanceView,
@@ -129,7 +117,8 @@ impl<'a> ListedInstance<'a> {
         let known = |text: &Option<String>| text.clone().unwrap_or_default();
         let until = self.until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
         let addresses = [&details.public_address, &details.private_address, &details.ipv6_address];
-        let price = self.price.map(|row| format!("{} {} per hour", row.price_per_hour.normalize(), row.currency));
+        let price =
+            self.price.map(|row| format!("{} {} per hour", row.price_per_hour.normalize(), row.currency));
         let facts = [
             ("Instance", seen.id.clone()),
             ("Name", seen.name().unwrap_or_default().to_string()),
@@ -334,6 +323,7 @@ fn heartbeat(seen: &InstanceView) -> Option<HeartbeatTag> {
 
 /// Formats an amount of money, such as `$0.08` or `0.58 CNY`.
 pub(crate) fn money(amount: Decimal, currency: &str) -> String {
+    let amount = amount.round_dp(2);
     if currency == "USD" { format!("${amount:.2}") } else { format!("{amount:.2} {currency}") }
 }
 

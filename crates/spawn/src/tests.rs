@@ -2,28 +2,31 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
+mod launch_choice_tests;
 mod launching;
 mod listing;
+mod provisioning_tests;
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use catalog::rows::OnDemandPriceRow;
-use catalog::testing::{FailingEncode, MemoryAsk};
-use catalog::{Page, QuestionRow, Value};
+use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
 use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
-use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
+use fleet::ports::{
+    Account, CallerAccount, FaultyAccount, FaultyInstances, FixedAddress, LaunchFault, MemoryFleet,
+    MemoryProvisions,
+};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
-use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, run};
+use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, SpawnSources, run};
 
 const ME: &str = "arn:aws:iam::111122223333:user/alice";
 
@@ -78,25 +81,6 @@ fn instance(id: &str, hours: i64) -> InstanceView {
         metadata: None,
         details: InstanceDetails::default(),
     }
-}
-
-/// A warehouse with one price: t3.micro in us-east-1 costs $0.0104 per hour, as of three days ago.
-fn priced() -> MemoryAsk {
-    MemoryAsk::default().answer("price/current", |given| {
-        let is_linux = given.contains(&("os".to_string(), Value::Text("linux".to_string())));
-        let price = Value::Decimal(domain::Decimal::new(104, 4));
-        let observed = Value::Timestamp(noon() - SignedDuration::from_hours(72));
-        let row = vec![
-            "t3.micro".into(),
-            "us-east-1".into(),
-            price,
-            "USD".into(),
-            observed,
-            "test".into(),
-            "listed".into(),
-        ];
-        Page { fields: OnDemandPriceRow::fields(), rows: if is_linux { vec![row] } else { vec![] } }
-    })
 }
 
 /// A machine without any program.
@@ -180,46 +164,77 @@ impl SpawnHome {
     }
 
     fn spawn_as(&self, account: &dyn Account, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
-        self.run(account, cloud, words, (OutputFormat::Csv, None))
+        let provisions = MemoryProvisions::with_default_vpc("us-east-1");
+        let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
+        self.with_ports(account, cloud, &provisions, |ports, printer| {
+            run(&args, ports, printer, cloud.fleet.now())
+        })
     }
 
     /// Runs a command that prints tables. Its reader leaves after this many of them.
     fn spawn_table(&self, cloud: &FaultyInstances<'_>, words: &[&str], tables: Option<usize>) -> SpawnRun {
-        self.run(cloud.fleet, cloud, words, (OutputFormat::Table, tables))
+        let provisions = MemoryProvisions::with_default_vpc("us-east-1");
+        let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
+        let out = SpawnOutput { reads: tables, ..SpawnOutput::default() };
+        self.with_output(cloud.fleet, cloud, &provisions, (OutputFormat::Table, out), |ports, printer| {
+            run(&args, ports, printer, cloud.fleet.now())
+        })
     }
 
-    fn run(
+    /// Runs code with the ports of a command.
+    fn with_ports(
         &self,
         account: &dyn Account,
         cloud: &FaultyInstances<'_>,
-        words: &[&str],
-        (format, reads): (OutputFormat, Option<usize>),
+        provisions: &MemoryProvisions,
+        code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
     ) -> SpawnRun {
-        let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
-        let (out, err) = (SpawnOutput { reads, ..SpawnOutput::default() }, SpawnOutput::default());
+        self.with_output(account, cloud, provisions, (OutputFormat::Csv, SpawnOutput::default()), code)
+    }
+
+    fn with_output(
+        &self,
+        account: &dyn Account,
+        cloud: &FaultyInstances<'_>,
+        provisions: &MemoryProvisions,
+        (format, out): (OutputFormat, SpawnOutput),
+        code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
+    ) -> SpawnRun {
+        let err = SpawnOutput::default();
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-        let mut printer =
-            Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
+        let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
         let owner = self.1.iter().map(|owner| ("MYCELIUM_OWNER".to_string(), owner.clone()));
         let home = Some(self.0.path().into());
         let sources = SettingsSources { home, env: owner.collect(), ..SettingsSources::default() };
         let mut settings = Settings::resolve(&CommonFlags::default(), &sources).unwrap();
         settings.config = self.0.path().into();
+        // These machines have no ssh.
+        let choices = ["SPAWN_DELIVER", "SPAWN_KEY", "SPAWN_ROLE"];
+        let env = choices.map(|name| (name.to_string(), "none".to_string())).into();
         let ports = Ports {
             account,
             instances: cloud,
+            images: cloud.fleet,
             quotas: cloud.fleet,
-            warehouse: &|| Ok(Box::new(priced())),
+            warehouse: &|| Ok(Box::new(launch_choice_tests::priced_warehouse())),
+            provisioning: provisions,
+            address: &FixedAddress(Ok("203.0.113.7".parse().unwrap())),
             settings: &settings,
+            spawn_settings: &SpawnSources { env, ..SpawnSources::default() },
+            aws_profile: None,
+            agree: &|_| None,
             clock: &|| cloud.fleet.now(),
             wait: &|span| cloud.fleet.forward(SignedDuration::try_from(span).unwrap()),
             new_id: &|| "0123456789abcdef".into(),
+            prompt: &|_| None,
+            input: &|_| Ok(launch_choice_tests::TRUFFLE_ROWS.to_string()),
+            time_zone: &|| jiff::tz::TimeZone::UTC,
             processes: &NoPrograms,
             home: self.0.path().into(),
             executable: "/opt/mycelium/bin/mycelium".into(),
             encode: &FailingEncode("not in a test"),
         };
-        let ended = run(&args, &ports, &mut printer, cloud.fleet.now());
+        let ended = code(&ports, &mut printer);
         SpawnRun { out: out.text(), err: err.text(), ended }
     }
 }

@@ -117,9 +117,14 @@ impl OfferColumn {
         Field::new(self.name, (self.ty)())
     }
 
+    /// Returns the column's heading for people. Memory is shown in GiB.
+    pub(crate) fn heading(&self) -> String {
+        column_header(self.name).replace("(MiB)", "(GiB)")
+    }
+
     /// Returns heading and value for a table with one row per column. Memory is shown in GiB.
     pub(crate) fn line(&self, value: &Value) -> (String, String) {
-        let heading = column_header(self.name).replace("(MiB)", "(GiB)");
+        let heading = self.heading();
         match value {
             Value::Int(mib) if self.name.ends_with("_mib") => (heading, domain::mib_to_gib(*mib).to_string()),
             other => (heading, plain(other)),

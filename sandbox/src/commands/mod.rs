@@ -1,7 +1,9 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+pub(crate) mod calls;
 pub(crate) mod clock;
 pub(crate) mod env;
+pub(crate) mod host_key;
 pub(crate) mod imds;
 pub(crate) mod instance;
 pub(crate) mod interrupt;

@@ -67,6 +67,7 @@ pub(crate) enum ResourceKind {
     Snapshot,
     Image,
     Group,
+    GroupRule,
     Subnet,
     Vpc,
     SpotRequest,
@@ -86,6 +87,7 @@ impl ResourceKind {
             ResourceKind::Snapshot => "snap-",
             ResourceKind::Image => "ami-",
             ResourceKind::Group => "sg-",
+            ResourceKind::GroupRule => "sgr-",
             ResourceKind::Subnet => "subnet-",
             ResourceKind::Vpc => "vpc-",
             ResourceKind::SpotRequest => "sir-",
@@ -118,6 +120,11 @@ impl ResourceKind {
                 "InvalidGroup.NotFound",
                 "InvalidGroupId.Malformed",
                 "The security group '{}' does not exist",
+            ),
+            ResourceKind::GroupRule => (
+                "InvalidSecurityGroupRuleId.NotFound",
+                "InvalidSecurityGroupRuleId.Malformed",
+                "The security group rule ID '{}' does not exist",
             ),
             ResourceKind::Subnet => {
                 ("InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed", "The subnet ID '{}' does not exist")

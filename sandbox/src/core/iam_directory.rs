@@ -6,6 +6,7 @@ use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::instance::ResourceTags;
 use super::policy::statements;
 
 /// The caller of a request.
@@ -70,6 +71,8 @@ pub(crate) struct IamRole {
     pub(crate) longest: i64,
     pub(crate) description: Option<String>,
     pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) tags: ResourceTags,
 }
 
 /// An instance profile. The time in `role` is when the role was added.
@@ -79,6 +82,8 @@ pub(crate) struct InstanceProfile {
     pub(crate) path: String,
     pub(crate) created: Timestamp,
     pub(crate) role: Option<(String, Timestamp)>,
+    #[serde(default)]
+    pub(crate) tags: ResourceTags,
 }
 
 /// A managed policy of the account.
@@ -185,7 +190,13 @@ pub(crate) const AWS_POLICIES: [(&str, &[&str]); 3] = [
     ),
     (
         "AmazonSSMManagedInstanceCore",
-        &["ssm:GetParameter", "ssm:GetParameters", "ssmmessages:*", "ec2messages:*"],
+        &[
+            "ssm:GetParameter",
+            "ssm:GetParameters",
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:*",
+            "ec2messages:*",
+        ],
     ),
 ];
 

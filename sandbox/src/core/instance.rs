@@ -146,9 +146,25 @@ pub(crate) struct SandboxInstance {
     /// When AWS reclaims it, and the action: terminate, stop or hibernate.
     pub(crate) notice: Option<(Timestamp, String)>,
     pub(crate) events: Vec<MaintenanceEvent>,
+    /// The console output that a test machine wrote; without it that of an untouched boot.
+    #[serde(default)]
+    pub(crate) console: Option<String>,
+    /// Keys of EC2 Instance Connect.
+    #[serde(default)]
+    pub(crate) pushed_keys: Vec<PushedKey>,
     /// The index of its latest record in the account's usage.
     #[serde(default)]
     pub(crate) bill: Option<usize>,
+}
+
+/// A public key that EC2 Instance Connect sent to an instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PushedKey {
+    /// The login that accepts it.
+    pub(crate) user: String,
+    /// In OpenSSH's format.
+    pub(crate) key: String,
+    pub(crate) until: Timestamp,
 }
 
 fn yes() -> bool {

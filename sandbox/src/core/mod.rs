@@ -28,8 +28,8 @@ pub(crate) use iam_directory::{
 };
 pub(crate) use ids::{derived_fraction, derived_id};
 pub(crate) use instance::{
-    DiskRequest, MaintenanceEvent, MetadataOptions, ReservationTarget, ResourceTags, SandboxInstance,
-    SandboxInstanceState, SpotRequest, StateReason, VolumeAttachment,
+    DiskRequest, MaintenanceEvent, MetadataOptions, PushedKey, ReservationTarget, ResourceTags,
+    SandboxInstance, SandboxInstanceState, SpotRequest, StateReason, VolumeAttachment,
 };
 pub(crate) use network::{RegionNetwork, SecurityGroup, SecurityGroupRule};
 pub(crate) use policy::{IamDecision, PolicyContext, decide, policy_fault, statements};

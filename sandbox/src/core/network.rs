@@ -46,6 +46,20 @@ pub(crate) struct SecurityGroup {
 }
 
 impl SecurityGroup {
+    /// Returns the rules for incoming traffic, or those for outgoing traffic.
+    pub(crate) fn rules(&self, incoming: bool) -> &[SecurityGroupRule] {
+        if incoming { &self.incoming } else { &self.outgoing }
+    }
+
+    /// The same, to change them.
+    pub(crate) fn rules_mut(&mut self, incoming: bool) -> &mut Vec<SecurityGroupRule> {
+        if incoming { &mut self.incoming } else { &mut self.outgoing }
+    }
+
+    pub(crate) fn all_rules_mut(&mut self) -> impl Iterator<Item = &mut SecurityGroupRule> {
+        self.incoming.iter_mut().chain(&mut self.outgoing)
+    }
+
     /// Builds the default group. It allows all outgoing traffic, and incoming traffic from its own
     /// members.
     pub(crate) fn default_group(seed: u64, account: &str, region: &str) -> SecurityGroup {
@@ -73,11 +87,20 @@ pub(crate) struct SecurityGroupRule {
     /// An IPv4 or IPv6 range, or a group id.
     pub(crate) peer: String,
     pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) tags: ResourceTags,
 }
 
 impl SecurityGroupRule {
     /// Builds a rule for all protocols and ports.
     pub(crate) fn open(id: String, peer: String) -> SecurityGroupRule {
-        SecurityGroupRule { id, protocol: "-1".into(), ports: None, peer, description: None }
+        SecurityGroupRule {
+            id,
+            protocol: "-1".into(),
+            ports: None,
+            peer,
+            description: None,
+            tags: ResourceTags::new(),
+        }
     }
 }

@@ -37,6 +37,9 @@ pub(crate) struct MachineImage {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) description: String,
+    /// The owner's account id.
+    #[serde(default)]
+    pub(crate) owner: String,
     pub(crate) arch: String,
     pub(crate) root_device: String,
     pub(crate) size: i64,
@@ -50,6 +53,15 @@ pub(crate) struct MachineImage {
 }
 
 impl MachineImage {
+    /// Returns `windows` for an image of Windows, and nothing for any other, as AWS does.
+    pub(crate) fn platform(&self) -> Option<&'static str> {
+        self.name.starts_with("Windows_Server").then_some("windows")
+    }
+
+    pub(crate) fn location(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
     /// Returns whether the image needs this snapshot.
     pub(crate) fn is_made_of(&self, snapshot: &str) -> bool {
         self.snapshot == snapshot

@@ -90,6 +90,7 @@ fn answer(desk: &mut RegionView<'_>, call: &ApiCall) -> ApiResult<ApiReply> {
             let input = JsonInput::parse(&call.body)?;
             let whole = input.whole();
             let value = match service {
+                "ec2-instance-connect" => desk.instance_connect(action, &whole),
                 "ssm" => desk.ssm(action, &whole),
                 "servicequotas" => desk.service_quotas(action, &whole),
                 "monitoring" => desk.cloudwatch(action, &whole),
@@ -106,4 +107,13 @@ fn answer(desk: &mut RegionView<'_>, call: &ApiCall) -> ApiResult<ApiReply> {
 }
 
 /// The services with a JSON protocol.
-const JSON: [&str; 7] = ["ssm", "servicequotas", "monitoring", "pricing", "ce", "cloudtrail", "scheduler"];
+const JSON: [&str; 8] = [
+    "ec2-instance-connect",
+    "ssm",
+    "servicequotas",
+    "monitoring",
+    "pricing",
+    "ce",
+    "cloudtrail",
+    "scheduler",
+];

@@ -25,6 +25,8 @@ pub(crate) struct MetadataRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum MetadataAnswer {
     Text(String),
+    /// User data, which need not be text.
+    Bytes(Vec<u8>),
     Token(String, u32),
     Status(u16),
     /// The client never gets an answer.
@@ -32,7 +34,7 @@ pub(crate) enum MetadataAnswer {
 }
 
 /// All paths, in AWS's order. A path that ends with a slash lists its entries itself.
-const PATHS: [&str; 31] = [
+const PATHS: [&str; 30] = [
     "dynamic/instance-identity/document",
     "meta-data/ami-id",
     "meta-data/ami-launch-index",
@@ -63,7 +65,6 @@ const PATHS: [&str; 31] = [
     "meta-data/spot/instance-action",
     "meta-data/spot/termination-time",
     "meta-data/tags/instance/",
-    "user-data",
 ];
 
 impl SandboxWorld {
@@ -131,8 +132,17 @@ impl RegionView<'_> {
         if version != "latest" && version.parse::<f32>().is_err() && version.len() != "2021-07-15".len() {
             return MetadataAnswer::Status(404);
         }
+        if path == "user-data" {
+            return self.user_data(id).map_or(MetadataAnswer::Status(404), MetadataAnswer::Bytes);
+        }
         self.metadata_path(id, path.trim_end_matches('/'))
             .map_or(MetadataAnswer::Status(404), MetadataAnswer::Text)
+    }
+
+    fn user_data(&self, id: &str) -> Option<Vec<u8>> {
+        use base64::Engine;
+        let text = self.here.instances[id].user_data.as_ref()?;
+        base64::engine::general_purpose::STANDARD.decode(text).ok()
     }
 
     /// Serves `PUT /latest/api/token`. The hop limit keeps the answer from clients further away.
@@ -172,16 +182,11 @@ impl RegionView<'_> {
     }
 
     fn metadata_path(&mut self, id: &str, path: &str) -> Option<String> {
-        use base64::Engine;
         let i = self.here.instances[id].clone();
         let text = |text: &str| Some(text.to_string());
         let profile = i.profile.as_ref().map(|(_, name)| name.clone());
         let role = profile.as_ref().and_then(|profile| self.iam.role_of(profile));
         match path {
-            "user-data" => {
-                let bytes = base64::engine::general_purpose::STANDARD.decode(i.user_data?).ok()?;
-                Some(String::from_utf8_lossy(&bytes).into_owned())
-            }
             "dynamic/instance-identity/document" => Some(self.identity_document(id)),
             "meta-data/ami-id" => Some(i.image),
             "meta-data/ami-launch-index" => Some(i.index.to_string()),
@@ -250,6 +255,9 @@ impl RegionView<'_> {
             _ => {
                 if let Some(key) = path.strip_prefix("meta-data/tags/instance/") {
                     return if i.metadata.tags == "enabled" { i.tags.get(key).cloned() } else { None };
+                }
+                if let Some(user) = path.strip_prefix("meta-data/managed-ssh-keys/active-keys/") {
+                    return self.pushed_keys(id, user);
                 }
                 match path.strip_prefix("meta-data/iam/security-credentials/") {
                     Some(asked) if Some(asked) == role.as_deref() => Some(self.role_credentials(id, asked)),

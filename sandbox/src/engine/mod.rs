@@ -10,6 +10,7 @@ mod events;
 mod filter;
 mod iam;
 mod imds;
+mod instance_connect;
 mod pricing;
 mod requests;
 mod scheduler;

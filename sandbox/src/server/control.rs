@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::call_counter::CallCounter;
 use super::message::{ResponsePieces, WireRequest, response};
 use super::state::SandboxServerState;
 use crate::core::{ApiError, FIRST_ACCOUNT};
@@ -54,6 +55,27 @@ pub(super) async fn answer(
                 Err(error) => say(500, json!({ "error": error.to_string() })),
             }
         }
+        ("POST", "console") => {
+            let text = |name: &str| body[name].as_str().unwrap_or_default().to_string();
+            let done = write_console(&mut shared.borrow_mut(), text("instance"), text("text"));
+            match done {
+                Ok(()) => say(200, json!({ "done": true })),
+                Err(error) => say(400, json!({ "error": error.to_string() })),
+            }
+        }
+        ("POST", "host-key") => {
+            let id = body["instance"].as_str().unwrap_or_default();
+            match shared.borrow().world.private_host_key(id) {
+                Some(key) => say(200, json!({ "private_key": key })),
+                None => say(400, json!({ "error": format!("the sandbox has no instance {id}") })),
+            }
+        }
+        ("POST", "failures") => match replace_failures(&mut shared.borrow_mut(), &heard.body) {
+            Ok(()) => say(200, json!({ "done": true })),
+            Err(error) => say(400, json!({ "error": error.to_string() })),
+        },
+        ("GET", "calls") => say(200, calls(&shared.borrow().calls)),
+        ("POST", "calls") => say(200, calls(&std::mem::take(&mut shared.borrow_mut().calls))),
         ("GET", "credentials") => say(200, credentials(&shared.borrow(), &heard.query)),
         _ => say(404, json!({ "error": "the control API has no such path" })),
     }
@@ -102,6 +124,29 @@ fn make_change(shared: &mut SandboxServerState, name: &str, instance: String) ->
         "interrupt" => shared.world.interrupt(now, &instance),
         _ => shared.world.power_off(now, &instance),
     }
+}
+
+/// Replaces the console output of an instance.
+fn write_console(shared: &mut SandboxServerState, instance: String, text: String) -> Result<(), ApiError> {
+    let now = shared.clock.now();
+    if let Some(journal) = &mut shared.journal {
+        let change = WorldChange::Console(instance.clone(), text.clone());
+        journal.append(now, &change).map_err(|error| ApiError::new("InternalError", error.to_string()))?;
+    }
+    shared.world.write_console(now, &instance, &text)
+}
+
+/// Replaces the scenario's failures of calls, until the sandbox ends.
+fn replace_failures(shared: &mut SandboxServerState, body: &[u8]) -> serde_json::Result<()> {
+    shared.world.rules.failures = serde_json::from_slice(body)?;
+    shared.faults.restart_calls(&shared.world.rules);
+    Ok(())
+}
+
+fn calls(counter: &CallCounter) -> Value {
+    json!({
+        "total": counter.total(), "in_sequence": counter.in_sequence, "by_action": counter.by_action,
+    })
 }
 
 /// Returns the access keys of the account in the query, or of the first account.

@@ -1,5 +1,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -13,6 +14,12 @@ use crate::engine::{ApiReply, MetadataAnswer, MetadataRequest};
 use crate::journal::WorldChange;
 use crate::scenario::{CallFault, ImdsFault};
 use crate::wire::sigv4::{AuthorizationHeader, SignedRequest};
+
+/// The path of AWS's page with the caller's public address, below a mirror's address.
+const CALLER_ADDRESS_PATH: &str = "/checkip.amazonaws.com";
+
+/// The public address of every caller. Instances have other addresses of the same range.
+const CALLER_ADDRESS: &str = "198.19.250.1";
 
 /// Routes a request to the control API, the metadata service or an API, and answers it.
 pub(super) async fn answer(
@@ -34,7 +41,12 @@ pub(super) async fn answer(
         Some(instance) if heard.header("authorization").is_none() && (heard.method != "POST") => {
             metadata(&mut shared.borrow_mut(), &instance, &heard)
         }
-        _ => api(&mut shared.borrow_mut(), &heard),
+        _ if heard.path.trim_end_matches('/') == CALLER_ADDRESS_PATH => {
+            let now = shared.borrow().clock.now();
+            let text = format!("{CALLER_ADDRESS}\n").into_bytes();
+            TimedResponse::now(response(200, "text/plain", now, &[], text))
+        }
+        _ => counted_call(&mut shared.borrow_mut(), &heard),
     }
 }
 
@@ -74,6 +86,10 @@ fn metadata(shared: &mut SandboxServerState, instance: &str, heard: &WireRequest
         MetadataAnswer::Token(token, seconds) => {
             (200, vec![("x-aws-ec2-metadata-token-ttl-seconds", seconds.to_string())], token)
         }
+        MetadataAnswer::Bytes(bytes) => {
+            let answer = TimedResponse::now(response(200, "application/octet-stream", date, &[], bytes));
+            return TimedResponse { delay: delayed, ..answer };
+        }
         MetadataAnswer::Status(status) => (status, Vec::new(), error_page(status)),
         MetadataAnswer::Silence => return TimedResponse::close(),
     };
@@ -82,9 +98,8 @@ fn metadata(shared: &mut SandboxServerState, instance: &str, heard: &WireRequest
     }
     let kind = if status == 200 { "text/plain" } else { "text/html" };
     TimedResponse {
-        response: response(status, kind, date, &headers, text.into_bytes()),
         delay: delayed,
-        closed: false,
+        ..TimedResponse::now(response(status, kind, date, &headers, text.into_bytes()))
     }
 }
 
@@ -107,6 +122,18 @@ fn error_page(status: u16) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Transitional//EN\"\n\t\"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\">\n<html xmlns=\"http://www.w3.org/1999/xhtml\" xml:lang=\"en\" lang=\"en\">\n <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
     )
+}
+
+/// Counts a signed call to a service, answers it, and delays the answer by the scenario's latency.
+fn counted_call(shared: &mut SandboxServerState, heard: &WireRequest) -> TimedResponse {
+    let Some(found) = heard.header("authorization").and_then(AuthorizationHeader::read) else {
+        return api(shared, heard);
+    };
+    let place = shared.calls.begin(&decode_call(&found.service, heard).1);
+    let answer = api(shared, heard);
+    let latency = Duration::from_millis(shared.world.rules.latency_ms.into());
+    let delay = answer.delay.unwrap_or_default() + latency;
+    TimedResponse { delay: Some(delay), place: Some(place), ..answer }
 }
 
 /// Answers a call to a service.

@@ -15,6 +15,11 @@ impl FaultCounters {
         FaultCounters { calls: vec![0; rules.failures.len()], imds: vec![0; rules.imds.len()] }
     }
 
+    /// Starts the counts of calls again, for new rules.
+    pub(super) fn restart_calls(&mut self, rules: &Scenario) {
+        self.calls = vec![0; rules.failures.len()];
+    }
+
     /// Counts a call for each rule that matches it. Returns the failure of the first rule that is
     /// due.
     pub(super) fn call_fault(&mut self, rules: &Scenario, action: &str) -> Option<CallFault> {

@@ -63,9 +63,12 @@ async fn serve_request(
         body: body.to_vec(),
         instance,
     };
-    let TimedResponse { response, delay, closed } = dispatch::answer(&shared, heard).await;
+    let TimedResponse { response, delay, closed, place } = dispatch::answer(&shared, heard).await;
     if let Some(delay) = delay {
         tokio::time::sleep(delay).await;
+    }
+    if let Some(place) = place {
+        shared.borrow_mut().calls.finish(place);
     }
     if closed {
         return Err(ConnectionClosed.into());

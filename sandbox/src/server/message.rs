@@ -7,6 +7,8 @@ use std::time::Duration;
 use hyper::Response;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
+use super::call_counter::CallChainPlace;
+
 /// A request, read completely.
 pub(super) struct WireRequest {
     pub(super) method: String,
@@ -30,15 +32,17 @@ pub(super) struct TimedResponse {
     pub(super) response: Response<ResponsePieces>,
     pub(super) delay: Option<Duration>,
     pub(super) closed: bool,
+    /// The place of a call to a service among all calls.
+    pub(super) place: Option<CallChainPlace>,
 }
 
 impl TimedResponse {
     pub(super) fn now(response: Response<ResponsePieces>) -> TimedResponse {
-        TimedResponse { response, delay: None, closed: false }
+        TimedResponse { response, delay: None, closed: false, place: None }
     }
 
     pub(super) fn close() -> TimedResponse {
-        TimedResponse { response: Response::default(), delay: None, closed: true }
+        TimedResponse { closed: true, ..TimedResponse::now(Response::default()) }
     }
 }
 

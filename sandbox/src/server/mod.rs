@@ -1,6 +1,7 @@
 //! The server: sockets on loopback and one thread, which owns the world.
 
 mod answer;
+mod call_counter;
 mod cbor;
 mod control;
 mod dispatch;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use super::call_counter::CallCounter;
 use super::faults::FaultCounters;
 use super::options::{SandboxOptions, SandboxStartError};
 use crate::clock::SandboxClock;
@@ -23,6 +24,7 @@ pub(super) struct SandboxServerState {
     /// Receives each new metadata port with its instance.
     pub(super) opened: mpsc::UnboundedSender<(TcpListener, String)>,
     pub(super) requests: u64,
+    pub(super) calls: CallCounter,
 }
 
 impl SandboxServerState {
@@ -47,7 +49,16 @@ impl SandboxServerState {
             }
         };
         let faults = FaultCounters::new(&rules);
-        let (buckets, ports) = (ThrottleBuckets::default(), BTreeMap::new());
-        Ok(SandboxServerState { world, clock, buckets, faults, journal, ports, opened, requests: 0 })
+        Ok(SandboxServerState {
+            world,
+            clock,
+            buckets: ThrottleBuckets::default(),
+            faults,
+            journal,
+            ports: BTreeMap::new(),
+            opened,
+            requests: 0,
+            calls: CallCounter::default(),
+        })
     }
 }

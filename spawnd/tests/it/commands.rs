@@ -278,7 +278,7 @@ fn the_policy_allows_the_three_actions_and_nothing_else() {
     let text = policy.to_string();
     assert!(text.contains("arn:aws:ec2:*:123456789012:instance/*") && !text.contains("spawn:cap"), "{text}");
     let keys = &statements[1]["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"];
-    assert_eq!(keys, &serde_json::json!(["spawn:expiry", "spawn:heartbeat"]));
+    assert_eq!(keys, &serde_json::json!(["spawn:expiry", "spawn:heartbeat", "spawn:seen"]));
     for statement in statements {
         assert_eq!(statement["Condition"]["StringEquals"]["aws:ARN"], "${ec2:SourceInstanceARN}");
     }

@@ -22,6 +22,9 @@ pub(crate) fn run_compact(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    if let Some(exit) = size_report::exit_without_lake(ports, printer) {
+        return Ok(exit);
+    }
     let progress = printer.progress("compacting");
     let done = ports.store.compact(now, args.dry_run);
     drop(progress);

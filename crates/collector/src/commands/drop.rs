@@ -34,6 +34,9 @@ pub(crate) fn run_drop(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    if let Some(exit) = size_report::exit_without_lake(ports, printer) {
+        return Ok(exit);
+    }
     if let Some(unknown) = unknown_run(&args.runs, ports) {
         printer.note(&format!("{unknown}; truffle query data/runs lists the runs"));
         return Ok(Exit::NothingMatched);

@@ -26,6 +26,9 @@ pub(crate) fn run_forget(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    if let Some(exit) = size_report::exit_without_lake(ports, printer) {
+        return Ok(exit);
+    }
     check_account(&args.account)?;
     let progress = printer.progress("deleting");
     let done = ports.store.forget(&args.account, now, args.dry_run);

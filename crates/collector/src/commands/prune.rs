@@ -29,6 +29,9 @@ pub(crate) fn run_prune(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let keep = parse_keep(&args.keep, now)?;
+    if let Some(exit) = size_report::exit_without_lake(ports, printer) {
+        return Ok(exit);
+    }
     let progress = printer.progress("pruning");
     let done = ports.store.prune(keep, now, args.dry_run);
     drop(progress);

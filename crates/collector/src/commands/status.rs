@@ -102,7 +102,7 @@ pub(crate) fn run_status(
 }
 
 /// Notes that there is no lake, with the command that creates one.
-fn no_lake(datasets: &[String], ports: &Ports<'_>, printer: &mut Printer) -> Exit {
+pub(crate) fn no_lake(datasets: &[String], ports: &Ports<'_>, printer: &mut Printer) -> Exit {
     printer.note(&format!(
         "not collected yet: there is no lake at {}; create one with {}",
         ports.store.root().display(),

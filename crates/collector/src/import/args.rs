@@ -52,16 +52,15 @@ pub struct ImportArgs {
     /// price-list and savings-plans
     #[arg(long)]
     pub whole: bool,
-    /// Account id of the costs, for cost-explorer, which does not state it
-    #[arg(long, value_name = "ID")]
+    /// For bills from S3, the profile of ~/.aws/config [default: the default credentials]. For
+    /// cost-explorer, the account id of the costs, which the file does not state
+    // `--profile` is the name of earlier versions.
+    #[arg(long, value_name = "PROFILE_OR_ID", alias = "profile")]
     pub account: Option<String>,
     /// Key of the signer, for a bundle, as collector bundle printed it; needed only for a new
     /// signer
     #[arg(long, value_name = "KEY")]
     pub signer: Option<String>,
-    /// Profile of ~/.aws/config, for bills from S3 [default: the default credentials]
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
     /// Months to import, such as 2026-10, joined by commas, for bills from S3 [default: all]
     #[arg(long, value_name = "MONTH", value_delimiter = ',')]
     pub month: Vec<String>,

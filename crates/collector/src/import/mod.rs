@@ -95,9 +95,12 @@ fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
         (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
         (!args.covers.is_empty() && !bill, "--covers", "cur and focus"),
         (args.whole && (bill || !kind.may_be_partial()), "--whole", "price-list and savings-plans"),
-        (args.account.is_some() && kind != ImportKind::CostExplorer, "--account", "cost-explorer"),
+        (
+            args.account.is_some() && kind != ImportKind::CostExplorer,
+            "--account",
+            "cost-explorer and bills from s3://BUCKET/PREFIX",
+        ),
         (args.signer.is_some() && kind != ImportKind::Bundle, "--signer", "bundle"),
-        (args.profile.is_some(), "--profile", "bills from s3://BUCKET/PREFIX"),
         (!args.month.is_empty(), "--month", "bills from s3://BUCKET/PREFIX"),
     ];
     if let Some((_, flag, kinds)) = slips.iter().find(|(slip, ..)| *slip) {

@@ -5,7 +5,7 @@ use super::account::{Account, CallerAccount};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use super::memory::MemoryFleet;
 use crate::instance::{PowerRequest, ReapAction};
-use crate::launch::{LaunchReply, LaunchRequest};
+use crate::launch::{LaunchRefusal, LaunchReply, LaunchRequest};
 use crate::remains::RemainingResource;
 use jiff::SignedDuration;
 use std::cell::{Cell, RefCell};
@@ -26,6 +26,8 @@ pub enum LaunchFault {
     Late(u32),
     /// The request is refused.
     Refused,
+    /// EC2 does not know the key of the request yet.
+    NotYet,
     /// The request is refused because there are too many.
     Throttled,
 }
@@ -108,8 +110,14 @@ impl Instances for FaultyInstances<'_> {
         self.fleet.list_remains(region, id, disks)
     }
 
-    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError> {
-        self.fleet.architectures(region, instance_type)
+    fn check_launch(&self, request: &LaunchRequest) -> Result<(), FleetError> {
+        match self.runs.borrow().front() {
+            Some(LaunchFault::Refused) => {
+                let LaunchRefusal { code, why } = no_capacity();
+                Err(FleetError::Refused { code, why })
+            }
+            _ => self.fleet.check_launch(request),
+        }
     }
 
     fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
@@ -129,8 +137,22 @@ impl Instances for FaultyInstances<'_> {
                 self.fleet.launch_late(request, token, SignedDuration::from_secs(i64::from(seconds)));
                 lost()
             }
-            LaunchFault::Refused => LaunchReply::Refused("there is no capacity".to_string()),
-            LaunchFault::Throttled => LaunchReply::Throttled("too many requests".to_string()),
+            LaunchFault::Refused => LaunchReply::Refused(no_capacity()),
+            LaunchFault::NotYet => LaunchReply::NotYet(LaunchRefusal {
+                code: "InvalidKeyPair.NotFound".to_string(),
+                why: "there is no such key".to_string(),
+            }),
+            LaunchFault::Throttled => LaunchReply::Throttled(LaunchRefusal {
+                code: "RequestLimitExceeded".to_string(),
+                why: "too many requests".to_string(),
+            }),
         }
+    }
+}
+
+fn no_capacity() -> LaunchRefusal {
+    LaunchRefusal {
+        code: "InsufficientInstanceCapacity".to_string(),
+        why: "there is no capacity".to_string(),
     }
 }

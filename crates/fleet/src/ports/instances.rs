@@ -84,11 +84,12 @@ pub trait Instances {
         disks: &[String],
     ) -> Result<Vec<RemainingResource>, FleetError>;
 
-    /// Returns the architectures of an instance type, in AWS's spelling (`x86_64`, `arm64`).
+    /// Sends the launch request as a dry run: EC2 checks the permissions and the parameters, but
+    /// not the capacity, and launches nothing.
     ///
     /// # Errors
-    /// AWS does not know the type or did not answer.
-    fn architectures(&self, region: &str, instance_type: &str) -> Result<Vec<String>, FleetError>;
+    /// EC2 would refuse the launch, or did not answer.
+    fn check_launch(&self, request: &LaunchRequest) -> Result<(), FleetError>;
 
     /// Sends one launch request for one instance, without a retry.
     fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply;

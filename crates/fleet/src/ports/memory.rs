@@ -3,10 +3,13 @@
 
 use super::FleetError;
 use super::account::{Account, CallerAccount};
-use super::quotas::Quotas;
+use super::images::{FoundImage, Images};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
+use super::quotas::Quotas;
+use crate::image::{ImageAlias, ImageChoice, ImageFacts, LaunchableType};
 use crate::instance::{
-    InstanceDetails, InstanceState, InstanceView, MetadataSettings, PowerRequest, ReapAction,
+    InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings, PowerRequest,
+    ReapAction,
 };
 use crate::launch::{LaunchReply, LaunchRequest};
 use crate::remains::RemainingResource;
@@ -40,6 +43,8 @@ pub struct MemoryFleet {
     consoles: RefCell<BTreeMap<String, String>>,
     /// Values of quotas by code; a quota without one cannot be read.
     quotas: RefCell<BTreeMap<String, f64>>,
+    /// The images beside those of the aliases.
+    images: RefCell<Vec<ImageFacts>>,
 }
 
 struct MemoryInstance {
@@ -74,6 +79,7 @@ impl MemoryFleet {
             remains: RefCell::default(),
             consoles: RefCell::default(),
             quotas: RefCell::default(),
+            images: RefCell::default(),
         }
     }
 
@@ -128,6 +134,11 @@ impl MemoryFleet {
     /// Sets the value of a quota.
     pub fn set_quota(&self, code: &str, value: f64) {
         self.quotas.borrow_mut().insert(code.to_string(), value);
+    }
+
+    /// Adds an image.
+    pub fn add_image(&self, image: ImageFacts) {
+        self.images.borrow_mut().push(image);
     }
 
     /// Changes an instance, as another client may.
@@ -193,9 +204,24 @@ impl MemoryFleet {
             reason: None,
             disks: Vec::new(),
             protected: Known::Is(false),
-            spot: None,
+            spot: request.spot.as_ref().map(|spot| InstanceSpotRequest {
+                request: format!("sir-{id}"),
+                persistent: Known::Is(spot.stoppable),
+            }),
             metadata: Some(MetadataSettings { session_required: true, hops: 1, tags: true }),
-            details: InstanceDetails::default(),
+            details: InstanceDetails {
+                zone: request.zone.clone().or_else(|| Some(format!("{}a", request.region))),
+                key_name: request.key.clone(),
+                image: Some(request.image.clone()),
+                subnet: request.subnet.clone(),
+                groups: request.groups.clone(),
+                profile: request
+                    .profile
+                    .as_ref()
+                    .map(|name| format!("arn:aws:iam::1:instance-profile/{name}")),
+                hibernates: request.hibernation,
+                ..InstanceDetails::default()
+            },
         };
         let visible = domain::later(now, UNSEEN);
         held.push(MemoryInstance { seen, visible, gone: None, settles });
@@ -301,8 +327,8 @@ impl Instances for MemoryFleet {
         Ok(self.remains.borrow().get(id).cloned().unwrap_or_default())
     }
 
-    fn architectures(&self, _: &str, _: &str) -> Result<Vec<String>, FleetError> {
-        Ok(vec!["x86_64".to_string()])
+    fn check_launch(&self, _: &LaunchRequest) -> Result<(), FleetError> {
+        Ok(())
     }
 
     fn launch_once(&self, request: &LaunchRequest, token: &str) -> LaunchReply {
@@ -323,5 +349,55 @@ impl Instances for MemoryFleet {
             MemoryLaunchToken { request: request.clone(), id: id.clone(), used: now },
         );
         LaunchReply::Launched(id)
+    }
+}
+
+/// Returns the newest image of a kind. Its id is derived from the alias, such as `ami-al2023`.
+fn newest_image(alias: ImageAlias) -> ImageFacts {
+    ImageFacts {
+        id: format!("ami-{}", alias.name()),
+        name: alias.name().to_string(),
+        owner: "amazon".to_string(),
+        architecture: "x86_64".to_string(),
+        platform: "Linux/UNIX".to_string(),
+        root_device: "/dev/xvda".to_string(),
+        root_gib: 8,
+    }
+}
+
+impl Images for MemoryFleet {
+    fn query_image<'a>(
+        &'a self,
+        region: &str,
+        instance_type: &str,
+        choice: &ImageChoice,
+    ) -> Box<dyn FnOnce() -> FoundImage + 'a> {
+        // The only types with hibernation or another architecture than x86_64, as in EC2.
+        let kind = LaunchableType {
+            architectures: vec![
+                match instance_type.starts_with("mac") {
+                    true => "x86_64_mac",
+                    false => "x86_64",
+                }
+                .to_string(),
+            ],
+            memory_mib: 1024,
+            hibernates: instance_type.starts_with("t3."),
+        };
+        let found = match choice {
+            ImageChoice::Newest(alias) => Ok(kind.architecture().map(|_| newest_image(*alias))),
+            ImageChoice::Id(id) => self.describe_image(region, id).map(Some),
+        };
+        Box::new(move || found.map(|image| (kind, image)))
+    }
+
+    fn describe_image(&self, _: &str, id: &str) -> Result<ImageFacts, FleetError> {
+        let own = self.images.borrow();
+        let found = own.iter().find(|image| image.id == id).cloned();
+        let newest = ImageAlias::ALL.into_iter().map(newest_image);
+        found.or_else(|| newest.into_iter().find(|image| image.id == id)).ok_or_else(|| FleetError::Refused {
+            code: "InvalidAMIID.NotFound".to_string(),
+            why: format!("the image {id} does not exist"),
+        })
     }
 }

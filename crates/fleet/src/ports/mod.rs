@@ -1,16 +1,30 @@
 //! The ports to AWS, one per noun. Each has a fake in memory and a decorator that fails on demand.
 
 mod account;
+mod caller_address;
 mod faulty;
+mod groups;
+mod images;
 mod instances;
+mod keys;
 mod memory;
+mod memory_provisions;
+mod provisioning;
 mod quotas;
+mod roles;
 
 pub use account::{Account, CallerAccount};
+pub use caller_address::{CallerAddress, FixedAddress};
 pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
+pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
+pub use images::{FoundImage, Images};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
+pub use keys::{KeyPairView, Keys};
 pub use memory::MemoryFleet;
+pub use memory_provisions::{MemoryProvisions, ProvisionFault};
+pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups, RegionProvisions};
 pub use quotas::Quotas;
+pub use roles::{RoleView, Roles};
 
 /// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,4 +43,18 @@ pub enum FleetError {
     /// Any other failure.
     #[error("{0}")]
     Failed(String),
+}
+
+impl FleetError {
+    /// Whether AWS refused the request with this code.
+    pub fn has_code(&self, wanted: &str) -> bool {
+        matches!(self, FleetError::Refused { code, .. } if code == wanted)
+    }
+
+    /// Whether the caller lacks a permission.
+    pub fn is_denied(&self) -> bool {
+        ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"]
+            .iter()
+            .any(|code| self.has_code(code))
+    }
 }

@@ -221,13 +221,11 @@ fn plan_checks(plan: &ProvisionPlan) -> Vec<DoctorCheck> {
 
 /// Returns the checks of this machine.
 fn machine_checks(ports: &Ports<'_>) -> Vec<DoctorCheck> {
-    let mut checks: Vec<DoctorCheck> =
-        [("spawnd files", "x86_64"), ("spawnd files (arm64)", "arm64")].map(|(check, arch)| {
-            match DaemonFile::load(&ports.executable, arch) {
-                Ok(file) => DoctorCheck::ok(check, format!("version {}, glibc {}", file.version, file.glibc)),
-                Err(failure) => {
-                    DoctorCheck { level: CheckLevel::Warning, ..DoctorCheck::of_failure(check, failure) }
-                }
+    let mut checks: Vec<DoctorCheck> = [("spawnd files", "x86_64"), ("spawnd files (arm64)", "arm64")]
+        .map(|(check, arch)| match DaemonFile::load(&ports.executable, arch) {
+            Ok(file) => DoctorCheck::ok(check, format!("version {}, glibc {}", file.version, file.glibc)),
+            Err(failure) => {
+                DoctorCheck { level: CheckLevel::Warning, ..DoctorCheck::of_failure(check, failure) }
             }
         })
         .into();
@@ -271,7 +269,9 @@ fn program_check(
             let code = output.code.map_or("no exit code".to_string(), |code| format!("exit code {code}"));
             bad(program, format!("it does not run: {code}"), cure)
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => bad(program, "it is not installed", cure),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            bad(program, "it is not installed".to_string(), cure)
+        }
         Err(error) => bad(program, format!("it cannot be started: {error}"), cure),
     }
 }

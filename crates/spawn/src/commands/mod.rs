@@ -1,6 +1,9 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+pub(crate) mod cleanup;
+pub(crate) mod config;
 pub(crate) mod deliver;
+pub(crate) mod doctor;
 pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod policy;

@@ -1,5 +1,6 @@
 use clap::Args;
 use console::{Exit, Failure, Printer};
+use fleet::provision::ROLE;
 use lifecycle::tag;
 use serde_json::json;
 
@@ -8,12 +9,18 @@ use serde_json::json;
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
 /// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM
 /// cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's own
-/// and overdue.
+/// and overdue. Only security groups and key pairs with the tag can be changed or deleted, and of
+/// all roles only spawn-instance can be given to an instance. Without --create-role an
+/// administrator creates that role, or launches have none.
 #[derive(Debug, Args)]
 pub struct SpawnPolicyArgs {
     /// Leave out the permissions for launching, for a reaper
     #[arg(long)]
     pub reap: bool,
+    /// Add the permissions to create and delete the role spawn-instance. With them a user can give
+    /// that role any permission, and use it on an instance
+    #[arg(long, conflicts_with = "reap")]
+    pub create_role: bool,
 }
 
 const LOOKING: [&str; 8] = [
@@ -26,18 +33,38 @@ const LOOKING: [&str; 8] = [
     "ec2:DescribeVolumes",
     "sts:GetCallerIdentity",
 ];
-const PREPARING: [&str; 2] = ["ec2:DescribeInstanceTypes", "ssm:GetParameters"];
+const PREPARING: [&str; 7] = [
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeKeyPairs",
+    "ec2:DescribeSecurityGroupRules",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "servicequotas:GetServiceQuota",
+    "ssm:GetParameters",
+];
 /// The other resource types that a launch needs.
-const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
+const FROM: [&str; 7] = [
+    "image",
+    "key-pair",
+    "network-interface",
+    "security-group",
+    "spot-instances-request",
+    "subnet",
+    "volume",
+];
+/// The calls that create resources with tags.
+const TAGGED_CALLS: [&str; 4] =
+    ["RunInstances", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
-    let text = serde_json::to_string_pretty(&policy(!args.reap)).expect("a policy is plain JSON");
+    let text =
+        serde_json::to_string_pretty(&policy(!args.reap, args.create_role)).expect("a policy is plain JSON");
     printer.text(&format!("{text}\n"))?;
     Ok(Exit::Done)
 }
 
-fn policy(launching: bool) -> serde_json::Value {
+fn policy(launching: bool, create_role: bool) -> serde_json::Value {
     let instance = "arn:*:ec2:*:*:instance/*";
     let mut looking = LOOKING.to_vec();
     let of_request = format!("aws:RequestTag/{}", tag::MANAGED);
@@ -51,13 +78,14 @@ fn policy(launching: bool) -> serde_json::Value {
             }),
             json!({
                 "Sid": "SpawnLaunchFrom", "Effect": "Allow", "Action": "ec2:RunInstances",
-                "Resource": FROM.map(|kind| format!("arn:*:ec2:*:*:{kind}/*")),
+                "Resource": FROM.map(of_ec2),
             }),
             json!({
                 "Sid": "SpawnTag", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:*:ec2:*:*:*/*",
-                "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+                "Condition": {"StringEquals": {"ec2:CreateAction": TAGGED_CALLS}},
             }),
         ];
+        launch.extend(provisioning(create_role));
     }
     looking.sort_unstable();
     let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
@@ -75,4 +103,57 @@ fn policy(launching: bool) -> serde_json::Value {
     ];
     statements.extend(launch);
     json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// Returns the ARNs of EC2's resources of a kind.
+fn of_ec2(kind: &str) -> String {
+    format!("arn:*:ec2:*:*:{kind}/*")
+}
+
+/// Returns the statements for the key pair, the security group and the role of a launch.
+fn provisioning(create_role: bool) -> Vec<serde_json::Value> {
+    let own = ["role", "instance-profile"].map(|kind| format!("arn:*:iam::*:{kind}/{ROLE}"));
+    let role = &own[0];
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
+    let mut statements = vec![
+        json!({
+            "Sid": "SpawnProvide", "Effect": "Allow", "Action": ["ec2:CreateSecurityGroup", "ec2:ImportKeyPair"],
+            "Resource": (["security-group", "vpc", "key-pair"].map(of_ec2)),
+        }),
+        json!({
+            "Sid": "SpawnChangeOwn", "Effect": "Allow",
+            "Action": [
+                "ec2:AuthorizeSecurityGroupIngress", "ec2:DeleteKeyPair", "ec2:DeleteSecurityGroup",
+                "ec2:RevokeSecurityGroupIngress",
+            ],
+            "Resource": (["security-group", "key-pair"].map(of_ec2)),
+            "Condition": {"StringEquals": {(managed): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnChangeRules", "Effect": "Allow", "Resource": "arn:*:ec2:*:*:security-group-rule/*",
+            "Action": ["ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress"],
+        }),
+        json!({
+            "Sid": "SpawnLookAtRole", "Effect": "Allow", "Resource": own,
+            "Action": [
+                "iam:GetInstanceProfile", "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+            ],
+        }),
+        json!({
+            "Sid": "SpawnPassRole", "Effect": "Allow", "Action": "iam:PassRole", "Resource": role,
+            "Condition": {"StringLike": {"iam:PassedToService": "ec2.amazonaws.com*"}},
+        }),
+    ];
+    if create_role {
+        statements.push(json!({
+            "Sid": "SpawnCreateRole", "Effect": "Allow", "Resource": own,
+            "Action": [
+                "iam:AddRoleToInstanceProfile", "iam:CreateInstanceProfile", "iam:CreateRole",
+                "iam:DeleteInstanceProfile", "iam:DeleteRole", "iam:DeleteRolePolicy", "iam:PutRolePolicy",
+                "iam:RemoveRoleFromInstanceProfile",
+            ],
+        }));
+    }
+    statements
 }

@@ -62,7 +62,8 @@ pub(crate) fn run_status(
         open_ports: OpenPorts::read(&seen, ports, printer),
         now,
     };
-    let listed: Vec<ListedInstance<'_>> = seen.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
+    let listed: Vec<ListedInstance<'_>> =
+        seen.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
     let why: Vec<IdleExplanation> = match args.why {
         true => listed.iter().map(|one| explain(one, ports)).collect(),
         false => Vec::new(),
@@ -172,9 +173,8 @@ fn why_rows(why: &IdleExplanation) -> Vec<Vec<String>> {
     };
     let first = vec!["Why".to_string(), heading];
     let lines = why.sentences.iter().map(|line| vec![String::new(), line.clone()]);
-    let missing = (why.source.is_none()).then(|| {
-        vec![String::new(), "no heartbeat of this start is in its tags".to_string()]
-    });
+    let missing = (why.source.is_none())
+        .then(|| vec![String::new(), "no heartbeat of this start is in its tags".to_string()]);
     [first].into_iter().chain(lines).chain(missing).collect()
 }
 

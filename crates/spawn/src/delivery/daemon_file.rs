@@ -73,8 +73,8 @@ impl DaemonFile {
         Ok(DaemonFile { version: facts.version, glibc: facts.glibc, sha256, bytes, word })
     }
 
-    /// Returns the source for an instance that gets this file from an address by itself. `{arch}` in
-    /// the address stands for the architecture.
+    /// Returns the source for an instance that gets this file from an address by itself. `{arch}`
+    /// in the address stands for the architecture.
     ///
     /// # Errors
     /// The address has characters that no address has.

@@ -300,12 +300,19 @@ fn note_unknown(
         let types = if stage.unknown == 1 { "type" } else { "types" };
         printer.note(&format!("{}: excluded {} {types} with an unknown value", stage.typed, stage.unknown));
     }
+    // The note about a filter on the price has the same command.
+    let is_price_noted = unknown_stages(outcome, filters).any(|(_, about_price)| about_price);
     for key in sort {
         let unknown = outcome.kept.iter().filter(|c| key.column.value(c) == catalog::Value::Null).count();
         if unknown > 0 {
-            let command = if key.column.is_price() { format!("; {price_command}") } else { String::new() };
-            let name = key.column.name;
-            printer.note(&format!("rows without a known {name}, listed last: {unknown}{command}"));
+            let command = match key.column.is_price() && !is_price_noted {
+                true => format!("; {price_command}"),
+                false => String::new(),
+            };
+            let heading = key.column.heading();
+            printer.note(&format!(
+                "rows without a known value of \"{heading}\", listed last: {unknown}{command}"
+            ));
         }
     }
 }

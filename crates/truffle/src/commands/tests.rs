@@ -206,8 +206,9 @@ fn check_failure(line: &str, message: &str) {
 fn search_sorts_and_limits_rows() {
     check("search graviton --limit 2", &["c7g.xlarge", "c7g.metal"], &["2 of 6 shown; --limit 0 shows all"]);
     check("search m[57]* 4 vcpus --sort -clock_ghz", &["m7a.xlarge", "m7i.xlarge", "m5.xlarge"], &[]);
-    let said =
-        ["rows without a known on_demand_price, listed last: 2; collector snapshot price --region us-east-1"];
+    let said = [
+        "rows without a known value of \"On-demand price (/h)\", listed last: 2; collector snapshot price --region us-east-1",
+    ];
     check(
         "search cheap m[578]* 4..32 vcpus",
         &["m7a.xlarge", "m7i.xlarge", "m7g.4xlarge", "m5.xlarge", "m8i.8xlarge"],

@@ -8,7 +8,7 @@ use super::instance_filters::{INSTANCES, STATUSES};
 use crate::core::{ApiError, ApiResult, RegionView, ResourceKind, SandboxInstance, SandboxInstanceState};
 use crate::engine::filter::{FilterTable, RequestFilters};
 use crate::facts::TypeFact;
-use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlValue, node};
+use crate::wire::{QueryParamPart, XmlContent, XmlFields, XmlValue};
 
 /// The fields that are the same for every instance.
 const ALIKE: &str = "<enclaveOptions><enabled>false</enabled></enclaveOptions>\
@@ -351,20 +351,6 @@ impl RegionView<'_> {
         };
         self.finish_checks(params)?;
         Ok(answer.into())
-    }
-
-    /// Serves GetConsoleOutput: the boot messages of the last start.
-    pub(crate) fn console_output(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
-        use base64::Engine;
-        self.allow_any("ec2:GetConsoleOutput")?;
-        let id = params.need("InstanceId")?;
-        params.flag("Latest")?;
-        let i = self.visible(id).ok_or_else(|| ApiError::unknown_id(ResourceKind::Instance, id))?;
-        self.finish_checks(params)?;
-        let name = node(DnsSuffixes::of(self.region).private(i));
-        let text = format!("[    0.000000] Linux version of the sandbox\n{} login: \n", name.as_str());
-        let text = base64::engine::general_purpose::STANDARD.encode(text);
-        Ok(XmlFields::new().put("instanceId", id).put("timestamp", i.launched).put("output", text).into())
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::launch_params::no_default_vpc;
 use super::tags::{nodes as tag_nodes, read_own};
 use crate::core::{
-    ApiError, ApiResult, RegionView, ResourceKind, SandboxInstanceState, SecurityGroup, SecurityGroupRule,
+    ApiError, ApiResult, RegionView, ResourceKind, ResourceTags, SandboxInstanceState, SecurityGroup,
+    SecurityGroupRule, request_tags,
 };
 use crate::engine::filter::{FilterTable, RequestFilters, many, one, own, owned};
 use crate::wire::{QueryParamPart, XmlContent, XmlFields};
@@ -152,9 +154,15 @@ impl RegionView<'_> {
 
     /// Serves CreateSecurityGroup.
     pub(crate) fn create_group(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
-        self.allow_any("ec2:CreateSecurityGroup")?;
+        let tags = read_own(params, "security-group")?;
+        let arn = self.arn("ec2", "security-group/*");
+        self.allow("ec2:CreateSecurityGroup", &arn, &ResourceTags::new(), &request_tags(&tags))?;
+        self.may_tag_new("security-group", &tags, "CreateSecurityGroup")?;
         let name = params.need("GroupName")?;
         let description = params.need("GroupDescription")?;
+        if params.text("VpcId").is_none() && !self.has_default_vpc() {
+            return Err(no_default_vpc());
+        }
         if params.text("VpcId").is_some_and(|vpc| vpc != self.vpc()) {
             return Err(ApiError::unknown_id(ResourceKind::Vpc, params.need("VpcId")?));
         }
@@ -169,7 +177,6 @@ impl RegionView<'_> {
                 format!("The security group '{name}' already exists for VPC '{}'", self.vpc()),
             ));
         }
-        let tags = read_own(params, "security-group")?;
         self.finish_checks(params)?;
         let id = self.ids.id("sg-");
         let all = SecurityGroupRule::open(self.ids.id("sgr-"), "0.0.0.0/0".into());
@@ -190,7 +197,7 @@ impl RegionView<'_> {
             .into())
     }
 
-    fn group_id(&self, params: &QueryParamPart<'_>) -> ApiResult<String> {
+    pub(super) fn group_id(&self, params: &QueryParamPart<'_>) -> ApiResult<String> {
         let by_name = |name: &str| {
             self.here.groups.values().find(|group| group.name == name).map(|group| group.id.clone())
         };
@@ -240,150 +247,4 @@ impl RegionView<'_> {
         self.here.groups.remove(&id);
         Ok(XmlFields::new().put("return", true).put("groupId", id).into())
     }
-
-    fn read_rules(&self, params: &QueryParamPart<'_>) -> ApiResult<Vec<SecurityGroupRule>> {
-        let mut parts = params.parts("IpPermissions");
-        if parts.is_empty() {
-            parts.push(params.clone());
-        }
-        let mut rules = Vec::new();
-        for part in parts {
-            let protocol = part.text("IpProtocol").unwrap_or("tcp").to_string();
-            let (from, to) = (part.number("FromPort")?, part.number("ToPort")?);
-            let ports = if protocol == "-1" { None } else { from.zip(to) };
-            if let Some((from, to)) = ports
-                && (from > to && to != -1 || !(-1..=65_535).contains(&from) || !(-1..=65_535).contains(&to))
-            {
-                return Err(ApiError::value(format!("Invalid TCP port range ({from}-{to})")));
-            }
-            let mut peers: Vec<(String, Option<String>)> =
-                part.text("CidrIp").map(|peer| (peer.to_string(), None)).into_iter().collect();
-            for (list, key) in [("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"), ("Groups", "GroupId")] {
-                for peer in part.parts(list) {
-                    peers.push((peer.need(key)?.to_string(), peer.text("Description").map(String::from)));
-                    if peer.text("UserId").is_some_and(|user| user != self.account) {
-                        return Err(ApiError::unknown_id(ResourceKind::Group, peer.need(key)?));
-                    }
-                }
-            }
-            for (peer, description) in peers {
-                if let Some(id) = peer.strip_prefix("sg-").map(|_| &peer)
-                    && !self.here.groups.contains_key(id)
-                {
-                    return Err(ApiError::unknown_id(ResourceKind::Group, id));
-                }
-                if !peer.starts_with("sg-") && !is_range(&peer) {
-                    return Err(ApiError::value(format!("CIDR block {peer} is malformed")));
-                }
-                rules.push(SecurityGroupRule {
-                    id: String::new(),
-                    protocol: protocol.clone(),
-                    ports,
-                    peer,
-                    description,
-                });
-            }
-        }
-        if rules.is_empty() {
-            return Err(ApiError::new(
-                "MissingParameter",
-                "The request must contain the parameter ipPermissions",
-            ));
-        }
-        Ok(rules)
-    }
-
-    /// Writes a rule as the answer to its creation shows it.
-    fn new_rule_fields(
-        &self,
-        fields: XmlFields,
-        rule: &SecurityGroupRule,
-        group: &str,
-        incoming: bool,
-    ) -> XmlFields {
-        let (from, to) = rule.ports.unwrap_or((-1, -1));
-        let fields = fields
-            .put("securityGroupRuleId", &rule.id)
-            .put("groupId", group)
-            .put("groupOwnerId", self.account)
-            .put("isEgress", !incoming)
-            .put("ipProtocol", &rule.protocol)
-            .put("fromPort", from)
-            .put("toPort", to);
-        let fields = if rule.peer.starts_with("sg-") {
-            fields.within("referencedGroupInfo", |fields| {
-                fields.put("groupId", &rule.peer).put("userId", self.account)
-            })
-        } else {
-            fields.put(if rule.peer.contains(':') { "cidrIpv6" } else { "cidrIpv4" }, &rule.peer)
-        };
-        fields.opt("description", rule.description.as_ref())
-    }
-
-    /// Serves the actions that authorize ingress and egress rules and revoke ingress rules.
-    pub(crate) fn change_rules(
-        &mut self,
-        params: &QueryParamPart<'_>,
-        action: &str,
-    ) -> ApiResult<XmlContent> {
-        let id = self.group_id(params)?;
-        let tags = self.here.groups[&id].tags.clone();
-        let arn = self.arn("ec2", &format!("security-group/{id}"));
-        self.allow(&format!("ec2:{action}"), &arn, &tags, &[])?;
-        let asked = self.read_rules(params)?;
-        let add = action.starts_with("Authorize");
-        let incoming = action.ends_with("Ingress");
-        let group = &self.here.groups[&id];
-        let held = if incoming { &group.incoming } else { &group.outgoing };
-        let same = |a: &SecurityGroupRule, b: &SecurityGroupRule| {
-            (&a.protocol, a.ports, &a.peer) == (&b.protocol, b.ports, &b.peer)
-        };
-        for rule in &asked {
-            let known = held.iter().any(|known| same(known, rule));
-            let words = format!("\"peer: {}, {}, ALLOW\"", rule.peer, rule.protocol);
-            if add && known {
-                return Err(ApiError::new(
-                    "InvalidPermission.Duplicate",
-                    format!("the specified rule {words} already exists"),
-                ));
-            }
-            if !add && !known {
-                return Err(ApiError::new(
-                    "InvalidPermission.NotFound",
-                    "The specified rule does not exist in this security group.",
-                ));
-            }
-        }
-        self.finish_checks(params)?;
-        let mut asked = asked;
-        for rule in asked.iter_mut().filter(|_| add) {
-            rule.id = self.ids.id("sgr-");
-        }
-        let answer = XmlFields::new().put("return", true);
-        let answer = if add {
-            answer.each("securityGroupRuleSet", &asked, |fields, rule| {
-                self.new_rule_fields(fields, rule, &id, incoming)
-            })
-        } else {
-            answer
-        };
-        let group = self.here.groups.get_mut(&id).expect("it was found");
-        let held = if incoming { &mut group.incoming } else { &mut group.outgoing };
-        if add {
-            held.extend(asked);
-        } else {
-            held.retain(|known| !asked.iter().any(|rule| same(known, rule)));
-        }
-        Ok(answer.into())
-    }
-}
-
-fn is_range(text: &str) -> bool {
-    let Some((address, bits)) = text.split_once('/') else { return false };
-    let most = match address.parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(_)) => 32,
-        Ok(std::net::IpAddr::V6(_)) => 128,
-        Err(_) => return false,
-    };
-    bits.parse::<u32>().is_ok_and(|bits| bits <= most)
 }

@@ -10,78 +10,140 @@ use crate::core::{
 use crate::engine::filter::{FilterTable, RequestFilters, at, flag, many, one, own};
 use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
-/// Public images that SSM parameters refer to: parameter, image name, architecture, root device,
-/// and the root volume's size in GiB.
-pub(crate) const PUBLIC_IMAGES: [(&str, &str, &str, &str, i64); 10] = [
-    (
-        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
+/// A public image that an SSM parameter refers to.
+pub(crate) struct PublicImage {
+    /// The parameter's name.
+    pub(crate) parameter: &'static str,
+    name: &'static str,
+    /// The owner's account id.
+    owner: &'static str,
+    arch: &'static str,
+    root_device: &'static str,
+    /// Size of the root volume, GiB.
+    size: i64,
+}
+
+/// The owners of the public images. The ids are AWS's own.
+const AMAZON: &str = "137112412989";
+const CANONICAL: &str = "099720109477";
+const DEBIAN: &str = "136693071363";
+const DEEP_LEARNING: &str = "898082745236";
+const WINDOWS: &str = "801119661308";
+const MACOS: &str = "628277914472";
+
+impl PublicImage {
+    const fn new(
+        owner: &'static str,
+        arch: &'static str,
+        (root_device, size): (&'static str, i64),
+        name: &'static str,
+        parameter: &'static str,
+    ) -> PublicImage {
+        PublicImage { parameter, name, owner, arch, root_device, size }
+    }
+}
+
+const XVDA: (&str, i64) = ("/dev/xvda", 8);
+const SDA: (&str, i64) = ("/dev/sda1", 8);
+
+pub(crate) const PUBLIC_IMAGES: [PublicImage; 14] = [
+    PublicImage::new(
+        AMAZON,
+        "x86_64",
+        XVDA,
         "al2023-ami-2023-kernel-default-x86_64",
-        "x86_64",
-        "/dev/xvda",
-        8,
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64",
     ),
-    (
-        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
+    PublicImage::new(
+        AMAZON,
+        "arm64",
+        XVDA,
         "al2023-ami-2023-kernel-default-arm64",
-        "arm64",
-        "/dev/xvda",
-        8,
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64",
     ),
-    (
-        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64",
+    PublicImage::new(
+        AMAZON,
+        "x86_64",
+        XVDA,
         "al2023-ami-2023-kernel-6.1-x86_64",
-        "x86_64",
-        "/dev/xvda",
-        8,
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-x86_64",
     ),
-    (
-        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64",
+    PublicImage::new(
+        AMAZON,
+        "arm64",
+        XVDA,
         "al2023-ami-2023-kernel-6.1-arm64",
-        "arm64",
-        "/dev/xvda",
-        8,
+        "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-6.1-arm64",
     ),
-    (
-        "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2",
+    PublicImage::new(
+        AMAZON,
+        "x86_64",
+        XVDA,
         "amzn2-ami-hvm-x86_64-gp2",
-        "x86_64",
-        "/dev/xvda",
-        8,
+        "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-x86_64-gp2",
     ),
-    (
-        "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-arm64-gp2",
+    PublicImage::new(
+        AMAZON,
+        "arm64",
+        XVDA,
         "amzn2-ami-hvm-arm64-gp2",
-        "arm64",
-        "/dev/xvda",
-        8,
+        "/aws/service/ami-amazon-linux-latest/amzn2-ami-hvm-arm64-gp2",
     ),
-    (
-        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+    PublicImage::new(
+        CANONICAL,
+        "x86_64",
+        SDA,
         "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server",
-        "x86_64",
-        "/dev/sda1",
-        8,
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
     ),
-    (
-        "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
+    PublicImage::new(
+        CANONICAL,
+        "arm64",
+        SDA,
         "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server",
-        "arm64",
-        "/dev/sda1",
-        8,
+        "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id",
     ),
-    (
-        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-al2023/latest/ami-id",
-        "Deep Learning Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+    PublicImage::new(
+        DEEP_LEARNING,
         "x86_64",
-        "/dev/xvda",
-        40,
+        ("/dev/xvda", 40),
+        "Deep Learning Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+        "/aws/service/deeplearning/ami/x86_64/base-oss-nvidia-driver-gpu-al2023/latest/ami-id",
     ),
-    (
-        "/aws/service/deeplearning/ami/arm64/base-oss-nvidia-driver-gpu-al2023/latest/ami-id",
-        "Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+    PublicImage::new(
+        DEEP_LEARNING,
         "arm64",
-        "/dev/xvda",
-        40,
+        ("/dev/xvda", 40),
+        "Deep Learning ARM64 Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+        "/aws/service/deeplearning/ami/arm64/base-oss-nvidia-driver-gpu-al2023/latest/ami-id",
+    ),
+    PublicImage::new(
+        DEBIAN,
+        "x86_64",
+        XVDA,
+        "debian-13-amd64-20251117-2299",
+        "/aws/service/debian/release/13/latest/amd64",
+    ),
+    PublicImage::new(
+        DEBIAN,
+        "arm64",
+        XVDA,
+        "debian-13-arm64-20251117-2299",
+        "/aws/service/debian/release/13/latest/arm64",
+    ),
+    PublicImage::new(
+        WINDOWS,
+        "x86_64",
+        ("/dev/sda1", 30),
+        "Windows_Server-2022-English-Full-Base-2026.11.12",
+        "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base",
+    ),
+    PublicImage::new(
+        MACOS,
+        "arm64_mac",
+        ("/dev/sda1", 100),
+        "amzn-ec2-macos-15.1-20261101-arm64",
+        "/aws/service/ec2-macos/sequoia/arm64_mac/latest/image_id",
     ),
 ];
 
@@ -105,10 +167,11 @@ const FILTERS: FilterTable<(MachineImage, bool)> = FilterTable {
         ("image-id", |_, (image, _)| one(&image.id)),
         ("image-type", |_, _| one("machine")),
         ("is-public", |_, (_, own)| flag(!own)),
-        ("manifest-location", |desk, (image, own_one)| own(desk.image_location(image, *own_one))),
+        ("manifest-location", |_, (image, _)| own(image.location())),
         ("name", |_, (image, _)| one(&image.name)),
         ("owner-alias", |_, (_, own)| many((!own).then_some("amazon"))),
-        ("owner-id", |desk, (_, own_one)| own(desk.image_owner(*own_one))),
+        ("owner-id", |_, (image, _)| one(&image.owner)),
+        ("platform", |_, (image, _)| many(image.platform())),
         ("root-device-name", |_, (image, _)| one(&image.root_device)),
         ("root-device-type", |_, _| one("ebs")),
         ("source-instance-id", |_, (image, _)| many(&image.source)),
@@ -117,7 +180,6 @@ const FILTERS: FilterTable<(MachineImage, bool)> = FilterTable {
     ],
     bare: &[
         "kernel-id",
-        "platform",
         "product-code",
         "product-code.type",
         "ramdisk-id",
@@ -136,11 +198,12 @@ impl RegionView<'_> {
     }
 
     pub(crate) fn public_image(&self, row: usize) -> MachineImage {
-        let (_, name, arch, root_device, size) = PUBLIC_IMAGES[row];
+        let PublicImage { name, owner, arch, root_device, size, .. } = PUBLIC_IMAGES[row];
         MachineImage {
             id: self.public_id("ami-", name),
             name: name.to_string(),
             description: String::new(),
+            owner: owner.to_string(),
             arch: arch.to_string(),
             root_device: root_device.to_string(),
             size,
@@ -157,7 +220,7 @@ impl RegionView<'_> {
     }
 
     fn parameter(&self, name: &str) -> Option<MachineImage> {
-        PUBLIC_IMAGES.iter().position(|(path, ..)| *path == name).map(|row| self.public_image(row))
+        PUBLIC_IMAGES.iter().position(|image| image.parameter == name).map(|row| self.public_image(row))
     }
 
     /// Returns the image for an id or for `resolve:ssm:…`. Fails while the image is pending.
@@ -203,10 +266,9 @@ impl RegionView<'_> {
             return Err(ApiError::unknown_id(ResourceKind::Image, id));
         }
         let named = |(image, own): &(MachineImage, bool)| {
-            let owner = self.image_owner(*own);
             let owned = owners.is_empty()
                 || owners.iter().any(|asked| {
-                    *asked == owner || (*asked == "self" && *own) || (*asked == "amazon" && !own)
+                    *asked == image.owner || (*asked == "self" && *own) || (*asked == "amazon" && !own)
                 });
             // No image is shared with single accounts.
             let shared = runners.is_empty() || (!own && runners.contains(&"all"));
@@ -217,14 +279,6 @@ impl RegionView<'_> {
         self.finish_checks(params)?;
         let nodes: Vec<XmlContent> = rows.iter().map(|(image, own)| self.image_node(image, *own)).collect();
         Ok(XmlFields::new().put("imagesSet", nodes).opt("nextToken", next).into())
-    }
-
-    fn image_owner(&self, own: bool) -> String {
-        if own { self.account.to_string() } else { "000000000000".to_string() }
-    }
-
-    fn image_location(&self, image: &MachineImage, own: bool) -> String {
-        format!("{}/{}", self.image_owner(own), image.name)
     }
 
     fn image_state(&self, image: &MachineImage) -> &'static str {
@@ -243,12 +297,11 @@ impl RegionView<'_> {
             .put("volumeType", "gp3")
             .put("encrypted", image.encrypted);
         let disk = XmlFields::new().put("deviceName", &image.root_device).put("ebs", ebs);
-        let owner = self.image_owner(own);
         XmlFields::new()
             .put("imageId", &image.id)
-            .put("imageLocation", self.image_location(image, own))
+            .put("imageLocation", image.location())
             .put("imageState", self.image_state(image))
-            .put("imageOwnerId", &owner)
+            .put("imageOwnerId", &image.owner)
             .put("creationDate", image.created)
             .put("isPublic", !own)
             .put("architecture", &image.arch)
@@ -264,8 +317,9 @@ impl RegionView<'_> {
             .opt("sourceInstanceId", image.source.as_ref())
             .put("hypervisor", "xen")
             .put("enaSupport", true)
-            .put("platformDetails", "Linux/UNIX")
-            .put("usageOperation", "RunInstances")
+            .opt("platform", image.platform())
+            .put("platformDetails", image.platform().map_or("Linux/UNIX", |_| "Windows"))
+            .put("usageOperation", image.platform().map_or("RunInstances", |_| "RunInstances:0002"))
             .into()
     }
 
@@ -308,6 +362,7 @@ impl RegionView<'_> {
             id: self.ids.id("ami-"),
             name: name.to_string(),
             description,
+            owner: self.account.to_string(),
             arch: found.arch,
             root_device: found
                 .volumes

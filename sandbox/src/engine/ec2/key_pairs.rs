@@ -9,7 +9,7 @@ use sha1::Sha1;
 use sha2::Sha256;
 
 use super::tags::{nodes as tag_nodes, read_own};
-use crate::core::{ApiError, ApiResult, KeyPair, RegionView};
+use crate::core::{ApiError, ApiResult, KeyPair, RegionView, ResourceTags, request_tags};
 use crate::engine::filter::{FilterTable, RequestFilters, one};
 use crate::wire::{QueryParamPart, XmlContent, XmlFields};
 
@@ -36,6 +36,11 @@ fn fingerprint(text: &str) -> Option<(&'static str, String)> {
     }
 }
 
+/// Returns the kind of a public key in OpenSSH's format; none if it cannot be read.
+pub(crate) fn public_key_kind(text: &str) -> Option<&'static str> {
+    fingerprint(text).map(|(kind, _)| kind)
+}
+
 fn colons(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<String>>().join(":")
 }
@@ -45,12 +50,12 @@ fn duplicate(name: &str) -> ApiError {
 }
 
 /// A newly made key pair.
-struct NewKeyPair {
+pub(super) struct NewKeyPair {
     /// PEM.
-    private: String,
+    pub(super) private: String,
     /// In OpenSSH's format, without a comment.
-    public: String,
-    fingerprint: String,
+    pub(super) public: String,
+    pub(super) fingerprint: String,
 }
 
 /// Makes an RSA key of 2,048 bits. Its fingerprint is the SHA-1 of the private key's PKCS#8 form
@@ -66,7 +71,7 @@ fn make_rsa(seed: [u8; 32]) -> Option<NewKeyPair> {
 }
 
 /// Makes an ed25519 key. Its fingerprint is the base64 SHA-256 of the public key.
-fn make_ed25519(seed: [u8; 32]) -> Option<NewKeyPair> {
+pub(super) fn make_ed25519(seed: [u8; 32]) -> Option<NewKeyPair> {
     let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key().to_bytes();
     let blob = [field(b"ssh-ed25519"), field(&public)].concat();
     let line = format!("ssh-ed25519 {}", STANDARD.encode(&blob));
@@ -156,10 +161,18 @@ impl RegionView<'_> {
         }
     }
 
+    /// Fails unless the caller may create a key pair of this name with these tags.
+    fn may_create_key(&mut self, action: &str, name: &str, tags: &ResourceTags) -> ApiResult<()> {
+        let arn = self.arn("ec2", &format!("key-pair/{name}"));
+        self.allow(&format!("ec2:{action}"), &arn, &ResourceTags::new(), &request_tags(tags))?;
+        self.may_tag_new("key-pair", tags, action)
+    }
+
     /// Serves ImportKeyPair.
     pub(crate) fn import_key(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
-        self.allow_any("ec2:ImportKeyPair")?;
         let name = params.need("KeyName")?;
+        let tags = read_own(params, "key-pair")?;
+        self.may_create_key("ImportKeyPair", name, &tags)?;
         let material = params.need("PublicKeyMaterial")?;
         let bad = || ApiError::new("InvalidKey.Format", "Key is not in valid OpenSSH public key format");
         let text =
@@ -168,7 +181,6 @@ impl RegionView<'_> {
         if self.here.keys.contains_key(name) {
             return Err(duplicate(name));
         }
-        let tags = read_own(params, "key-pair")?;
         self.finish_checks(params)?;
         let id = self.ids.id("key-");
         let answer = XmlFields::new()
@@ -191,8 +203,9 @@ impl RegionView<'_> {
 
     /// Serves CreateKeyPair. The private key is only in the answer; it is not stored.
     pub(crate) fn create_key(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
-        self.allow_any("ec2:CreateKeyPair")?;
         let name = params.need("KeyName")?;
+        let tags = read_own(params, "key-pair")?;
+        self.may_create_key("CreateKeyPair", name, &tags)?;
         let kind = params.one_of("KeyType", &["rsa", "ed25519"])?.unwrap_or("rsa");
         params.one_of("KeyFormat", &["pem"])?;
         if name.len() > 255 {
@@ -201,7 +214,6 @@ impl RegionView<'_> {
         if self.here.keys.contains_key(name) {
             return Err(duplicate(name));
         }
-        let tags = read_own(params, "key-pair")?;
         self.finish_checks(params)?;
         let id = self.ids.id("key-");
         let made = if kind == "rsa" { make_rsa(self.ids.draw()) } else { make_ed25519(self.ids.draw()) };
@@ -256,11 +268,13 @@ impl RegionView<'_> {
 
     /// Serves DeleteKeyPair, which also succeeds for an unknown key.
     pub(crate) fn delete_key(&mut self, params: &QueryParamPart<'_>) -> ApiResult<XmlContent> {
-        self.allow_any("ec2:DeleteKeyPair")?;
         let id = params.text("KeyPairId");
         let by_id =
             self.here.keys.values().find(|key| Some(key.id.as_str()) == id).map(|key| key.name.clone());
         let name = params.text("KeyName").map(String::from).or(by_id);
+        let tags = name.as_ref().and_then(|name| self.here.keys.get(name)).map(|key| key.tags.clone());
+        let arn = self.arn("ec2", &format!("key-pair/{}", name.as_deref().unwrap_or_default()));
+        self.allow("ec2:DeleteKeyPair", &arn, &tags.unwrap_or_default(), &[])?;
         self.finish_checks(params)?;
         if let Some(name) = name {
             self.here.keys.remove(&name);

@@ -1,6 +1,6 @@
 use super::describe_instances::InstancePageCache;
 use super::disks::{may_hibernate, read_disks};
-use super::launch_params::{SpotLaunchOptions, read_metadata, read_public, read_spot, read_user_data};
+use super::launch_params::{SpotLaunchOptions, read_metadata, read_spot, read_user_data};
 use crate::core::{
     ApiError, ApiResult, ClientTokenUse, DiskRequest, EbsVolume, RegionView, ReservationTarget, ResourceTags,
     SandboxEvent, SandboxInstance, SandboxInstanceState, SpotRequest, VolumeAttachment, request_tags,
@@ -180,7 +180,7 @@ impl RegionView<'_> {
             groups,
             private_ip: String::new(),
             public_ip: None,
-            public: read_public(params)?,
+            public: self.read_public(params)?,
             interface: String::new(),
             interface_tags: tags_for(&tags, "network-interface"),
             volumes: Vec::new(),
@@ -203,6 +203,8 @@ impl RegionView<'_> {
             capacity: None,
             notice: None,
             events: Vec::new(),
+            console: None,
+            pushed_keys: Vec::new(),
             bill: None,
         };
         Ok(SandboxLaunch { least, most, draft, disks, spot, zones, chosen_zone, tags, token })
@@ -223,10 +225,7 @@ impl RegionView<'_> {
         let instance = self.arn("ec2", "instance/*");
         self.allow("ec2:RunInstances", &instance, &ResourceTags::new(), &context)?;
         for (kind, tags) in &launch.tags {
-            let mut context = request_tags(tags);
-            context.push(("ec2:CreateAction".to_string(), vec!["RunInstances".to_string()]));
-            let arn = self.arn("ec2", &format!("{kind}/*"));
-            self.allow("ec2:CreateTags", &arn, tags, &context)?;
+            self.may_tag_new(kind, tags, "RunInstances")?;
         }
         match &draft.profile {
             Some((_, profile)) => self.may_pass_role(profile),

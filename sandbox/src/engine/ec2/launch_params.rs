@@ -76,14 +76,6 @@ pub(crate) fn read_user_data(params: &QueryParamPart<'_>) -> ApiResult<Option<St
     Ok(Some(text.to_string()))
 }
 
-/// Reads whether the instance gets public addresses. Default subnets assign them unless the call
-/// declines.
-pub(crate) fn read_public(params: &QueryParamPart<'_>) -> ApiResult<bool> {
-    let first = params.parts("NetworkInterface").into_iter().next();
-    let asked = first.map(|part| part.flag("AssociatePublicIpAddress")).transpose()?.flatten();
-    Ok(asked.unwrap_or(true))
-}
-
 /// Reads which capacity reservations the launch may use.
 fn read_target(params: &QueryParamPart<'_>) -> ApiResult<ReservationTarget> {
     let part = params.part("CapacityReservationSpecification");
@@ -101,6 +93,14 @@ fn read_target(params: &QueryParamPart<'_>) -> ApiResult<ReservationTarget> {
     }
 }
 
+/// The error for a call that needs a default VPC.
+pub(crate) fn no_default_vpc() -> ApiError {
+    ApiError::new(
+        "VPCIdNotSpecified",
+        "No default VPC for this user. GroupName is only supported for EC2-Classic and default VPC.",
+    )
+}
+
 impl RegionView<'_> {
     /// Reads which capacity reservations a launch may use. Fails if it names an unknown one.
     pub(crate) fn read_target(&self, params: &QueryParamPart<'_>) -> ApiResult<ReservationTarget> {
@@ -111,6 +111,14 @@ impl RegionView<'_> {
             }
             _ => Ok(target),
         }
+    }
+
+    /// Reads whether the instance gets public addresses. Default subnets assign them unless the
+    /// call declines.
+    pub(crate) fn read_public(&self, params: &QueryParamPart<'_>) -> ApiResult<bool> {
+        let first = params.parts("NetworkInterface").into_iter().next();
+        let asked = first.map(|part| part.flag("AssociatePublicIpAddress")).transpose()?.flatten();
+        Ok(asked.unwrap_or(self.has_default_vpc()))
     }
 
     /// Returns the zones to try, whether the call names one, and the subnet if it names one.
@@ -133,6 +141,7 @@ impl RegionView<'_> {
         let offered = |zone: &String| self.facts.offered(self.region, zone, name);
         let all: Vec<String> = self.zones().into_iter().filter(offered).collect();
         match zone {
+            _ if subnet.is_none() && !self.has_default_vpc() => Err(no_default_vpc()),
             None if all.is_empty() => Err(ApiError::new(
                 "Unsupported",
                 format!(

@@ -2,9 +2,11 @@
 
 mod addresses;
 mod capacity_offers;
+mod console;
 mod describe_instances;
 mod disks;
 mod fleet;
+mod group_rules;
 mod groups;
 mod images;
 mod instance_attributes;
@@ -28,6 +30,8 @@ mod types;
 
 pub(crate) use images::PUBLIC_IMAGES;
 pub(crate) use instance_fields::{DnsSuffixes, MAINTENANCE, MacAddress};
+pub(crate) use key_pairs::public_key_kind;
+pub(crate) use tags::read as read_tags;
 
 use crate::core::{ApiResult, ClientTokenUse, RegionView};
 use crate::engine::requests::{token_mismatch, unknown_action};
@@ -109,9 +113,12 @@ fn answer_once(
         "DescribeSecurityGroups" => desk.describe_groups(params),
         "CreateSecurityGroup" => desk.create_group(params),
         "DeleteSecurityGroup" => desk.delete_group(params),
-        "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" | "RevokeSecurityGroupIngress" => {
-            desk.change_rules(params, action)
+        "DescribeSecurityGroupRules" => desk.describe_rules(params),
+        "AuthorizeSecurityGroupIngress" | "AuthorizeSecurityGroupEgress" => {
+            desk.authorize_rules(params, action)
         }
+        "RevokeSecurityGroupIngress" => desk.revoke_rules(params),
+        "UpdateSecurityGroupRuleDescriptionsIngress" => desk.update_rule_descriptions(params),
         "AllocateAddress" => desk.allocate_address(params),
         "AssociateAddress" | "DisassociateAddress" | "ReleaseAddress" => desk.change_address(params, action),
         "DescribeAddresses" => desk.describe_addresses(params),

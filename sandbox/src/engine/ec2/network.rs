@@ -28,8 +28,8 @@ const VPC_FILTERS: FilterTable<RegionNetwork> = FilterTable {
         ("cidr-block-association.cidr-block", |_, _| one(VPC_RANGE)),
         ("cidr-block-association.state", |_, _| one("associated")),
         ("dhcp-options-id", |desk, _| own(desk.dhcp_options())),
-        ("is-default", |_, _| flag(true)),
-        ("isDefault", |_, _| flag(true)),
+        ("is-default", |desk, _| flag(desk.has_default_vpc())),
+        ("isDefault", |desk, _| flag(desk.has_default_vpc())),
         ("owner-id", |desk, _| own(desk.account)),
         ("state", |_, _| one("available")),
         ("vpc-id", |_, network| one(&network.vpc)),
@@ -51,12 +51,12 @@ const SUBNET_FILTERS: FilterTable<DefaultSubnet> = FilterTable {
         ("availability-zone-id", |_, subnet| one(&subnet.zone)),
         ("available-ip-address-count", |desk, subnet| own(desk.free_addresses(&subnet.zone))),
         ("cidr-block", |_, subnet| one(&subnet.range)),
-        ("default-for-az", |_, _| flag(true)),
-        ("defaultForAz", |_, _| flag(true)),
+        ("default-for-az", |desk, _| flag(desk.has_default_vpc())),
+        ("defaultForAz", |desk, _| flag(desk.has_default_vpc())),
         ("enable-dns64", |_, _| flag(false)),
         ("ipv6-native", |_, _| flag(false)),
         ("map-customer-owned-ip-on-launch", |_, _| flag(false)),
-        ("map-public-ip-on-launch", |_, _| flag(true)),
+        ("map-public-ip-on-launch", |desk, _| flag(desk.has_default_vpc())),
         ("owner-id", |desk, _| own(desk.account)),
         ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record", |_, _| flag(false)),
         ("private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record", |_, _| flag(false)),
@@ -84,6 +84,12 @@ fn no_tags() -> &'static ResourceTags {
 impl RegionView<'_> {
     pub(crate) fn vpc(&self) -> String {
         self.here.network.vpc.clone()
+    }
+
+    /// Returns whether the region's VPC is the default one. Subnets of another one assign no public
+    /// addresses, and a launch must name one of them.
+    pub(crate) fn has_default_vpc(&self) -> bool {
+        self.rules.default_vpc.0
     }
 
     pub(crate) fn subnet_of(&self, zone: &str) -> String {
@@ -152,7 +158,7 @@ impl RegionView<'_> {
             .put("state", "available")
             .put("cidrBlock", VPC_RANGE)
             .put("instanceTenancy", "default")
-            .put("isDefault", true);
+            .put("isDefault", self.has_default_vpc());
         let nodes = if rows.is_empty() { Vec::new() } else { vec![node.into()] };
         Ok(XmlFields::new().put("vpcSet", nodes).opt("nextToken", next).into())
     }
@@ -192,8 +198,8 @@ impl RegionView<'_> {
                 .put("availableIpAddressCount", self.free_addresses(&subnet.zone))
                 .put("availabilityZone", self.zone_name(&subnet.zone))
                 .put("availabilityZoneId", &subnet.zone)
-                .put("defaultForAz", true)
-                .put("mapPublicIpOnLaunch", true)
+                .put("defaultForAz", self.has_default_vpc())
+                .put("mapPublicIpOnLaunch", self.has_default_vpc())
                 .put("assignIpv6AddressOnCreation", false)
                 .put("ipv6Native", false)
                 .within("privateDnsNameOptionsOnLaunch", |fields| {

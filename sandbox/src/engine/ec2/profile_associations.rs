@@ -130,7 +130,12 @@ impl RegionView<'_> {
     pub(crate) fn may_pass_role(&mut self, profile: &str) -> ApiResult<()> {
         let Some(role) = self.iam.role_of(profile) else { return Ok(()) };
         let arn = self.iam.role_arn(self.account, self.partition(), &role);
+        self.may_pass(&arn)
+    }
+
+    /// Fails unless the caller may hand the role of this ARN to EC2.
+    pub(crate) fn may_pass(&mut self, arn: &str) -> ApiResult<()> {
         let to = [("iam:PassedToService".to_string(), vec!["ec2.amazonaws.com".to_string()])];
-        self.allow("iam:PassRole", &arn, &ResourceTags::new(), &to)
+        self.allow("iam:PassRole", arn, &ResourceTags::new(), &to)
     }
 }

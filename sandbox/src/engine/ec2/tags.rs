@@ -133,6 +133,10 @@ impl RegionView<'_> {
             "snap" => (ResourceKind::Snapshot, here.snapshots.get_mut(id).map(|found| &mut found.tags)),
             "ami" => (ResourceKind::Image, here.images.get_mut(id).map(|found| &mut found.tags)),
             "sg" => (ResourceKind::Group, here.groups.get_mut(id).map(|found| &mut found.tags)),
+            "sgr" => {
+                let mut rules = here.groups.values_mut().flat_map(|group| group.all_rules_mut());
+                (ResourceKind::GroupRule, rules.find(|rule| rule.id == id).map(|rule| &mut rule.tags))
+            }
             "sir" => (ResourceKind::SpotRequest, here.spot.get_mut(id).map(|found| &mut found.tags)),
             "cr" => (ResourceKind::Reservation, here.reservations.get_mut(id).map(|found| &mut found.tags)),
             "lt" => (ResourceKind::Template, here.templates.get_mut(id).map(|found| &mut found.tags)),
@@ -151,6 +155,17 @@ impl RegionView<'_> {
         tags.ok_or_else(|| ApiError::unknown_id(kind, id))
     }
 
+    /// Fails unless the caller may tag a resource of this kind while an action creates it.
+    pub(super) fn may_tag_new(&mut self, kind: &str, tags: &ResourceTags, action: &str) -> ApiResult<()> {
+        if tags.is_empty() {
+            return Ok(());
+        }
+        let mut context = request_tags(tags);
+        context.push(("ec2:CreateAction".to_string(), vec![action.to_string()]));
+        let arn = self.arn("ec2", &format!("{kind}/*"));
+        self.allow("ec2:CreateTags", &arn, tags, &context)
+    }
+
     fn may_tag(&mut self, action: &str, ids: &[String], asked: &ResourceTags) -> ApiResult<()> {
         for id in ids {
             let tags = self.tags_of(id)?.clone();
@@ -160,6 +175,7 @@ impl RegionView<'_> {
                 "snap" => "snapshot",
                 "ami" => "image",
                 "sg" => "security-group",
+                "sgr" => "security-group-rule",
                 "sir" => "spot-instances-request",
                 "cr" => "capacity-reservation",
                 "lt" => "launch-template",
@@ -252,6 +268,8 @@ impl RegionView<'_> {
         all.extend(here.snapshots.values().map(|found| (found.id.as_str(), "snapshot", &found.tags)));
         all.extend(here.images.values().map(|found| (found.id.as_str(), "image", &found.tags)));
         all.extend(here.groups.values().map(|found| (found.id.as_str(), "security-group", &found.tags)));
+        let rules = here.groups.values().flat_map(|group| group.incoming.iter().chain(&group.outgoing));
+        all.extend(rules.map(|rule| (rule.id.as_str(), "security-group-rule", &rule.tags)));
         all.extend(
             here.spot.values().map(|found| (found.id.as_str(), "spot-instances-request", &found.tags)),
         );

@@ -75,7 +75,7 @@ pub(super) fn parse_request(args: &ImportArgs) -> Result<Option<BucketImportRequ
     Ok(Some(BucketImportRequest {
         address,
         layout,
-        profile: args.profile.as_deref(),
+        profile: args.account.as_deref(),
         months: &args.month,
         covers: &args.covers,
         dry_run: args.dry_run,
@@ -88,12 +88,11 @@ fn not_alone(word: &str) -> Failure {
 }
 
 /// Returns the flags that describe files. Deliveries in a bucket state the same facts themselves.
-fn file_flags(args: &ImportArgs) -> [(&'static str, bool); 5] {
+fn file_flags(args: &ImportArgs) -> [(&'static str, bool); 4] {
     [
         ("--observed-at", args.observed_at.is_some()),
         ("--partial", args.partial),
         ("--whole", args.whole),
-        ("--account", args.account.is_some()),
         ("--signer", args.signer.is_some()),
     ]
 }
