@@ -224,7 +224,7 @@ impl Daemon {
             let seen = seen_tag(&self.machine, generation, self.aws_now());
             let outcome = self.write_tag(SEEN, &seen.encode());
             if let Err(why) = &outcome {
-                eprintln!("<5>the tag {SEEN} cannot be written: {}", visible(&why.to_string()));
+                eprintln!("<5>the tag {SEEN} is not written: {}", visible(&why.to_string()));
             }
             self.acknowledged.record(generation, &outcome, mono);
         }

@@ -4,7 +4,7 @@ use fleet::ports::{FleetError, Quotas};
 
 use crate::AwsClient;
 use crate::clients::{self, ServerDate};
-use crate::cloud::failed;
+use crate::fleet_error::failed;
 
 /// The service with the quotas of instances.
 const EC2: &str = "ec2";

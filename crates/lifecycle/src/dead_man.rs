@@ -51,14 +51,6 @@ pub const COUNTED_END: &str = "/run/spawn-dead-man";
 /// The timer that keeps the count of an instance without spawnd.
 pub const COUNT_TIMER: &str = "spawn-count.timer";
 
-/// Returns the boothook as the `bootcmd` of a cloud-config document.
-pub fn user_data(after: SignedDuration, terms: &str, launch: &str) -> String {
-    let script = boothook(after, terms, launch, None);
-    let lines =
-        script.lines().map(|line| if line.is_empty() { "\n".into() } else { format!("      {line}\n") });
-    format!("#cloud-config\nbootcmd:\n  - - sh\n    - -c\n    - |\n{}", lines.collect::<String>())
-}
-
 /// The beginning of the first boot: it ends where this instance has had it. cloud-init sets
 /// `INSTANCE_ID`, and runs a boothook at every boot.
 const BEGIN: &str = r#"#!/bin/sh

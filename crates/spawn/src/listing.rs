@@ -110,7 +110,7 @@ impl<'a> ListedInstance<'a> {
         }
     }
 
-    /// Returns what is known for people, as pairs of a fact and its value.
+    /// Returns the known facts for people, as pairs of a fact and its value.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         let (seen, details) = (self.seen, &self.seen.details);
         let ago = |at: Timestamp| format!("{} ago", whole_minutes(self.now.duration_since(at)));
@@ -323,6 +323,7 @@ fn heartbeat(seen: &InstanceView) -> Option<HeartbeatTag> {
 
 /// Formats an amount of money, such as `$0.08` or `0.58 CNY`.
 pub(crate) fn money(amount: Decimal, currency: &str) -> String {
+    // Formatting alone cuts the digits off.
     let amount = amount.round_dp(2);
     if currency == "USD" { format!("${amount:.2}") } else { format!("{amount:.2} {currency}") }
 }
@@ -389,6 +390,7 @@ mod tests {
     #[test]
     fn money_has_two_decimals_and_its_currency() {
         assert_eq!(money(Decimal::new(104, 4), "USD"), "$0.01");
+        assert_eq!(money(Decimal::new(208, 3), "USD"), "$0.21");
         assert_eq!(money(Decimal::new(12_345, 1), "USD"), "$1234.50");
         assert_eq!(money(Decimal::new(58, 2), "CNY"), "0.58 CNY");
     }

@@ -19,14 +19,14 @@ pub struct Ports<'a> {
     pub instances: &'a dyn Instances,
     /// Images and instance types.
     pub images: &'a dyn Images,
-    /// The account's quotas.
-    pub quotas: &'a dyn Quotas,
     /// Opens the warehouse; called only when a command needs a price.
     pub warehouse: &'a dyn Fn() -> Result<Box<dyn Ask>, AskError>,
     /// Key pairs, security groups and roles.
     pub provisioning: &'a dyn Provisioning,
     /// The public address of this machine.
     pub address: &'a dyn CallerAddress,
+    /// The account's quotas.
+    pub quotas: &'a dyn Quotas,
     /// Writer of Parquet and Arrow.
     pub encode: &'a dyn Encode,
     /// The settings of this run.

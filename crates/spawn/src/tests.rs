@@ -12,7 +12,9 @@ use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
-use catalog::testing::FailingEncode;
+use catalog::rows::OnDemandPriceRow;
+use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
@@ -81,6 +83,25 @@ fn instance(id: &str, hours: i64) -> InstanceView {
         metadata: None,
         details: InstanceDetails::default(),
     }
+}
+
+/// A warehouse with one price: t3.micro in us-east-1 costs $0.0104 per hour, as of three days ago.
+fn priced() -> MemoryAsk {
+    MemoryAsk::default().answer("price/current", |given| {
+        let is_linux = given.contains(&("os".to_string(), Value::Text("linux".to_string())));
+        let price = Value::Decimal(domain::Decimal::new(104, 4));
+        let observed = Value::Timestamp(noon() - SignedDuration::from_hours(72));
+        let row = vec![
+            "t3.micro".into(),
+            "us-east-1".into(),
+            price,
+            "USD".into(),
+            observed,
+            "test".into(),
+            "listed".into(),
+        ];
+        Page { fields: OnDemandPriceRow::fields(), rows: if is_linux { vec![row] } else { vec![] } }
+    })
 }
 
 /// A machine without any program.
@@ -164,19 +185,24 @@ impl SpawnHome {
     }
 
     fn spawn_as(&self, account: &dyn Account, cloud: &FaultyInstances<'_>, words: &[&str]) -> SpawnRun {
-        let provisions = MemoryProvisions::with_default_vpc("us-east-1");
-        let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
-        self.with_ports(account, cloud, &provisions, |ports, printer| {
-            run(&args, ports, printer, cloud.fleet.now())
-        })
+        self.run(account, cloud, words, (OutputFormat::Csv, None))
     }
 
     /// Runs a command that prints tables. Its reader leaves after this many of them.
     fn spawn_table(&self, cloud: &FaultyInstances<'_>, words: &[&str], tables: Option<usize>) -> SpawnRun {
+        self.run(cloud.fleet, cloud, words, (OutputFormat::Table, tables))
+    }
+
+    fn run(
+        &self,
+        account: &dyn Account,
+        cloud: &FaultyInstances<'_>,
+        words: &[&str],
+        printed: (OutputFormat, Option<usize>),
+    ) -> SpawnRun {
         let provisions = MemoryProvisions::with_default_vpc("us-east-1");
         let args = SpawnArgs::try_parse_from([&["spawn"], words].concat()).unwrap();
-        let out = SpawnOutput { reads: tables, ..SpawnOutput::default() };
-        self.with_output(cloud.fleet, cloud, &provisions, (OutputFormat::Table, out), |ports, printer| {
+        self.with_printer(account, cloud, &provisions, printed, |ports, printer| {
             run(&args, ports, printer, cloud.fleet.now())
         })
     }
@@ -189,18 +215,18 @@ impl SpawnHome {
         provisions: &MemoryProvisions,
         code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
     ) -> SpawnRun {
-        self.with_output(account, cloud, provisions, (OutputFormat::Csv, SpawnOutput::default()), code)
+        self.with_printer(account, cloud, provisions, (OutputFormat::Csv, None), code)
     }
 
-    fn with_output(
+    fn with_printer(
         &self,
         account: &dyn Account,
         cloud: &FaultyInstances<'_>,
         provisions: &MemoryProvisions,
-        (format, out): (OutputFormat, SpawnOutput),
+        (format, reads): (OutputFormat, Option<usize>),
         code: impl FnOnce(&Ports<'_>, &mut Printer) -> Result<Exit, Failure>,
     ) -> SpawnRun {
-        let err = SpawnOutput::default();
+        let (out, err) = (SpawnOutput { reads, ..SpawnOutput::default() }, SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
         let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
         let owner = self.1.iter().map(|owner| ("MYCELIUM_OWNER".to_string(), owner.clone()));
@@ -216,7 +242,7 @@ impl SpawnHome {
             instances: cloud,
             images: cloud.fleet,
             quotas: cloud.fleet,
-            warehouse: &|| Ok(Box::new(launch_choice_tests::priced_warehouse())),
+            warehouse: &|| Ok(Box::new(priced())),
             provisioning: provisions,
             address: &FixedAddress(Ok("203.0.113.7".parse().unwrap())),
             settings: &settings,

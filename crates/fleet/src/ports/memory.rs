@@ -41,10 +41,10 @@ pub struct MemoryFleet {
     remains: RefCell<BTreeMap<String, Vec<RemainingResource>>>,
     /// Console outputs by instance.
     consoles: RefCell<BTreeMap<String, String>>,
-    /// Values of quotas by code; a quota without one cannot be read.
-    quotas: RefCell<BTreeMap<String, f64>>,
     /// The images beside those of the aliases.
     images: RefCell<Vec<ImageFacts>>,
+    /// Values of quotas by code; a quota without one cannot be read.
+    quotas: RefCell<BTreeMap<String, f64>>,
 }
 
 struct MemoryInstance {
@@ -78,8 +78,8 @@ impl MemoryFleet {
             fate: RefCell::default(),
             remains: RefCell::default(),
             consoles: RefCell::default(),
-            quotas: RefCell::default(),
             images: RefCell::default(),
+            quotas: RefCell::default(),
         }
     }
 
@@ -131,14 +131,14 @@ impl MemoryFleet {
         self.consoles.borrow_mut().insert(id.to_string(), text.to_string());
     }
 
-    /// Sets the value of a quota.
-    pub fn set_quota(&self, code: &str, value: f64) {
-        self.quotas.borrow_mut().insert(code.to_string(), value);
-    }
-
     /// Adds an image.
     pub fn add_image(&self, image: ImageFacts) {
         self.images.borrow_mut().push(image);
+    }
+
+    /// Sets the value of a quota.
+    pub fn set_quota(&self, code: &str, value: f64) {
+        self.quotas.borrow_mut().insert(code.to_string(), value);
     }
 
     /// Changes an instance, as another client may.

@@ -6,6 +6,7 @@ use fleet::instance::InstanceView;
 use crate::Ports;
 use crate::delivery::{DeliveredDaemon, push};
 use crate::names::{TargetArgs, find_targets};
+use crate::settings::{SettingsLayer, SpawnSettings};
 use crate::ssh::SessionOptions;
 
 /// Send spawnd to running instances, or a newer one.
@@ -18,7 +19,7 @@ use crate::ssh::SessionOptions;
 pub struct DeliverArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
-    /// The login user [default: that of the image]
+    /// The login user [default: the setting ssh.user, else that of the image]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// Accept an unknown host key at the first connection
@@ -32,8 +33,11 @@ pub(crate) fn run_deliver(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let found = find_targets(&args.targets.names, &args.targets.region, ports)?;
+    let flags = SettingsLayer::default().text_flag("ssh.user", "--user", args.user.as_deref());
+    let ssh = SpawnSettings::resolve(ports.spawn_settings, None, flags, ports.settings)?.ssh;
     let options = SessionOptions {
-        user: args.user.clone(),
+        user: ssh.user.map(|user| user.value),
+        jump: ssh.jump.map(|jump| jump.value),
         trust_first: args.trust_first,
         ..SessionOptions::default()
     };

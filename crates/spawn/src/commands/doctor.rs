@@ -62,7 +62,7 @@ impl DoctorCheck {
         DoctorCheck { check, level: CheckLevel::Failed, detail: detail.into(), cure: Some(cure.into()) }
     }
 
-    /// Returns the failed check for a failure, whose hint is the cure.
+    /// Returns the failed check for a failure. The failure's hint is the cure.
     fn of_failure(check: &'static str, failure: Failure) -> DoctorCheck {
         let detail = [vec![failure.message], failure.excerpt].concat().join("; ");
         DoctorCheck { check, level: CheckLevel::Failed, detail, cure: failure.hint }
@@ -144,8 +144,8 @@ fn vpc_check(region: &str, ports: &Ports<'_>) -> DoctorCheck {
     }
 }
 
-/// Returns the checks of the vCPU quotas: of general types, and of types with a GPU, whose quota is
-/// zero in a new account.
+/// Returns the checks of the vCPU quotas: of general types, and of types with a GPU. A new
+/// account has a GPU quota of zero.
 fn quota_checks(region: &str, ports: &Ports<'_>) -> Vec<DoctorCheck> {
     let kinds = [("quota", "t3.micro", 5, true), ("GPU quota", "g5.xlarge", 4, false)];
     let check = |(check, instance_type, wanted, is_needed): (&'static str, &str, u32, bool)| {
@@ -257,7 +257,10 @@ fn program_check(
         args: words.iter().map(Into::into).collect(),
         ..ProcessCommand::default()
     };
-    let bad = if is_needed { DoctorCheck::failed } else { DoctorCheck::warning };
+    let bad = |detail: &str| match is_needed {
+        true => DoctorCheck::failed(program, detail, cure),
+        false => DoctorCheck::warning(program, detail, cure),
+    };
     match ports.processes.capture(&command, b"", VERSION_LIMIT) {
         Ok(output) if output.code == Some(0) => {
             // ssh prints its version on standard error.
@@ -267,12 +270,10 @@ fn program_check(
         }
         Ok(output) => {
             let code = output.code.map_or("no exit code".to_string(), |code| format!("exit code {code}"));
-            bad(program, format!("it does not run: {code}"), cure)
+            bad(&format!("it does not run: {code}"))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            bad(program, "it is not installed".to_string(), cure)
-        }
-        Err(error) => bad(program, format!("it cannot be started: {error}"), cure),
+        Err(error) if error.kind() == ErrorKind::NotFound => bad("it is not installed"),
+        Err(error) => bad(&format!("it cannot be started: {error}")),
     }
 }
 

@@ -1,9 +1,5 @@
 //! The choices, the plan and the price of a launch.
 
-use catalog::rows::OnDemandPriceRow;
-use catalog::testing::MemoryAsk;
-use catalog::{Page, QuestionRow, Value};
-use domain::Decimal;
 use fleet::image::ImageFacts;
 
 use super::*;
@@ -11,24 +7,6 @@ use super::*;
 /// The standard input of every test.
 pub(super) const TRUFFLE_ROWS: &str =
     r#"[{"instance_type": "t3.small", "region": "us-east-1"}, {"instance_type": "t3.micro"}]"#;
-
-/// A warehouse with the on-demand price of a t3.micro, three days old.
-pub(super) fn priced_warehouse() -> MemoryAsk {
-    let observed_at = noon() - SignedDuration::from_hours(72);
-    MemoryAsk::default().answer("price/current", move |given| {
-        let row = vec![
-            "t3.micro".into(),
-            "us-east-1".into(),
-            Value::Decimal(Decimal::new(104, 4)),
-            "USD".into(),
-            observed_at.into(),
-            "a list".into(),
-            "published".into(),
-        ];
-        let is_linux = given.contains(&("os".to_string(), "linux".into()));
-        Page { fields: OnDemandPriceRow::fields(), rows: if is_linux { vec![row] } else { vec![] } }
-    })
-}
 
 #[test]
 fn a_plan_lists_what_is_created_and_its_price_with_its_age() {
