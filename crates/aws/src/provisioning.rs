@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use aws_sdk_ec2::Client;
 use fleet::ports::{
-    FleetError, GroupSelector, GroupView, ProvisionQuery, ProvisionReadings, Provisioning, RegionProvisions,
+    FleetError, GroupSelector, GroupView, ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups,
+    RegionProvisions,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -39,16 +40,46 @@ impl Provisioning for AwsClient {
         regions: &[String],
         names: &[String],
     ) -> Vec<Result<RegionProvisions, FleetError>> {
+        let survey_one = |client: Client, region: String| {
+            let names = names.to_vec();
+            async move { survey(&client, region, &names).await }
+        };
+        self.in_regions(regions.iter().cloned(), survey_one)
+    }
+
+    fn find_groups_of_regions(&self, wanted: &[RegionGroups]) -> Vec<Result<Vec<GroupView>, FleetError>> {
+        let ids: BTreeMap<String, Vec<String>> =
+            wanted.iter().map(|one| (one.region.clone(), one.ids.clone())).collect();
+        let find = |client: Client, region: String| {
+            let ids = ids.get(&region).cloned().unwrap_or_default();
+            async move { find_groups(&client, GroupSelector::Ids(&ids)).await }
+        };
+        self.in_regions(wanted.iter().map(|one| one.region.clone()), find)
+    }
+}
+
+impl AwsClient {
+    /// Reads something in several regions in parallel. Returns one result for each region, in their
+    /// order.
+    fn in_regions<T: Send + 'static, F>(
+        &self,
+        regions: impl ExactSizeIterator<Item = String>,
+        read: impl Fn(Client, String) -> F,
+    ) -> Vec<Result<T, FleetError>>
+    where
+        F: Future<Output = Result<T, FleetError>> + Send + 'static,
+    {
         let config = self.config(None);
         let gate = Arc::new(Semaphore::new(REGIONS_AT_ONCE));
+        let count = regions.len();
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
-            for (number, region) in regions.iter().cloned().enumerate() {
+            for (number, region) in regions.enumerate() {
                 let client = clients::ec2(&config, Some(&region), &ServerDate::default());
-                let (names, gate) = (names.to_vec(), gate.clone());
+                let (reading, gate) = (read(client, region), gate.clone());
                 tasks.spawn(async move {
                     let _turn = gate.acquire().await;
-                    (number, survey(&client, region, &names).await)
+                    (number, reading.await)
                 });
             }
             let mut found = BTreeMap::new();
@@ -56,7 +87,7 @@ impl Provisioning for AwsClient {
                 found.extend(ended);
             }
             let broken = || Err(FleetError::Failed("the request was interrupted".to_string()));
-            (0..regions.len()).map(|number| found.remove(&number).unwrap_or_else(broken)).collect()
+            (0..count).map(|number| found.remove(&number).unwrap_or_else(broken)).collect()
         })
     }
 }

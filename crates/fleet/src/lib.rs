@@ -19,8 +19,8 @@
 
 pub mod address_range;
 pub mod bound;
-pub mod image;
 pub mod cost;
+pub mod image;
 pub mod instance;
 pub mod launch;
 pub mod launch_plan;

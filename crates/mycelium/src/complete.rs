@@ -7,8 +7,10 @@ use app::completion::{self, Candidates, regions, types, with_candidates};
 use app::{PROGRAMS, Program};
 use catalog::Value;
 use catalog::ports::{RunLogRow, Store};
-use clap::{Command, CommandFactory};
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
+use clap::{Arg, Command, CommandFactory};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
+};
 use collector::CollectorArgs;
 use console::SettingsSources;
 use sandbox::SandboxArgs;
@@ -60,9 +62,28 @@ fn spawn_command() -> Command {
     let command = subcommands.into_iter().fold(SpawnArgs::command(), |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
     });
+    let names: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_string()).collect();
+    let command = names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |subcommand| subcommand.mut_args(with_instances))
+    });
     command.mut_subcommand("config", |config| {
         config.mut_subcommand("show", |show| with_candidates(show, &[("profile", launch_profiles)]))
     })
+}
+
+/// Attaches the cached instances to a positional NAME, which names an instance in every command.
+fn with_instances(argument: Arg) -> Arg {
+    let is_name = argument.is_positional()
+        && argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.as_str() == "NAME"));
+    if is_name { argument.add(ArgValueCandidates::new(instances)) } else { argument }
+}
+
+/// Names and ids of the instances that a command saw last, with the age of these facts.
+fn instances() -> Vec<CompletionCandidate> {
+    let names = || Some(spawn::cached_names(&completion::settings()?.cache, app::now().ok()?));
+    let candidate =
+        |one: spawn::NameCandidate| CompletionCandidate::new(one.word).help(Some(one.help.into()));
+    names().unwrap_or_default().into_iter().map(candidate).collect()
 }
 
 /// Profiles of the settings files of launches.

@@ -17,8 +17,8 @@ use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::reap::ReapArgs;
 use crate::commands::ssh_config::SshConfigArgs;
-use crate::launcher::args::LaunchArgs;
 use crate::commands::status::SpawnStatusArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///

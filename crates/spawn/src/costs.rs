@@ -53,7 +53,7 @@ impl OnDemandPrices {
         Ok(OnDemandPrices(prices))
     }
 
-    /// Returns the price of an instance; none for a spot instance, whose price changes.
+    /// Returns the price of an instance; none for a spot instance, because its price changes.
     pub(crate) fn of(&self, seen: &InstanceView) -> Option<&OnDemandPriceRow> {
         let os = operating_system(seen)?.to_string();
         self.0.get(&(os, seen.region.clone(), seen.instance_type.clone()))

@@ -54,9 +54,9 @@ pub fn run(
     let done = match &args.command {
         Command::Launch(args) => launch::run_launch(args, ports, printer),
         Command::Deliver(args) => deliver::run_deliver(args, ports, printer),
+        Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
         Command::List(args) => list::run_list(args, ports, printer),
         Command::Status(args) => status::run_status(args, ports, printer),
-        Command::Doctor(args) => doctor::run_doctor(args, ports, printer),
         Command::Connect(args) => connect::run_connect(args, ports, printer),
         Command::SshConfig(args) => ssh_config::run_ssh_config(args, ports, printer),
         Command::Proxy(args) => proxy::run_proxy(args, ports, printer),

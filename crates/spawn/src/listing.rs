@@ -110,14 +110,15 @@ impl<'a> ListedInstance<'a> {
         }
     }
 
-    /// Returns what is known for people, as pairs of a fact and its value.
+    /// Returns the known facts for people, as pairs of a fact and its value.
     pub(crate) fn facts(&self) -> Vec<(&'static str, String)> {
         let (seen, details) = (self.seen, &self.seen.details);
         let ago = |at: Timestamp| format!("{} ago", whole_minutes(self.now.duration_since(at)));
         let known = |text: &Option<String>| text.clone().unwrap_or_default();
         let until = self.until.map(|until| format!(", until {until:.0}")).unwrap_or_default();
         let addresses = [&details.public_address, &details.private_address, &details.ipv6_address];
-        let price = self.price.map(|row| format!("{} {} per hour", row.price_per_hour.normalize(), row.currency));
+        let price =
+            self.price.map(|row| format!("{} {} per hour", row.price_per_hour.normalize(), row.currency));
         let facts = [
             ("Instance", seen.id.clone()),
             ("Name", seen.name().unwrap_or_default().to_string()),

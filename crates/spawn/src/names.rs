@@ -5,9 +5,9 @@ use console::{Failure, FailureKind, suggest_closest};
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::{CallerAccount, InstanceSelector};
 
-use crate::{Ports, names_cache};
 use crate::ports::cloud_failure;
 use crate::regions::{RegionScan, choose_regions, query_regions};
+use crate::{Ports, names_cache};
 
 /// The instances that a command names.
 #[derive(Debug, Args)]

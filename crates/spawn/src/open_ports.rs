@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use console::Printer;
 use fleet::instance::InstanceView;
+use fleet::ports::RegionGroups;
 
 use crate::Ports;
 
@@ -14,8 +15,33 @@ pub(crate) struct OpenPorts(BTreeMap<(String, String), Vec<String>>);
 impl OpenPorts {
     /// Queries the groups of these instances, all regions in parallel. Groups that could not be
     /// read have unknown ports, and the reason is printed.
-    pub(crate) fn read(_: &[&InstanceView], _: &Ports<'_>, _: &mut Printer) -> OpenPorts {
-        OpenPorts::default()
+    pub(crate) fn read(seen: &[&InstanceView], ports: &Ports<'_>, printer: &mut Printer) -> OpenPorts {
+        let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for one in seen {
+            let groups = one.details.groups.iter().map(String::as_str);
+            wanted.entry(&one.region).or_default().extend(groups);
+        }
+        let wanted: Vec<RegionGroups> = wanted
+            .into_iter()
+            .filter(|(_, groups)| !groups.is_empty())
+            .map(|(region, groups)| RegionGroups {
+                region: region.to_string(),
+                ids: groups.into_iter().map(String::from).collect(),
+            })
+            .collect();
+        let mut open = BTreeMap::new();
+        let found = ports.provisioning.find_groups_of_regions(&wanted);
+        for (asked, answer) in wanted.iter().zip(found) {
+            match answer {
+                Ok(groups) => open.extend(
+                    groups
+                        .into_iter()
+                        .map(|group| ((asked.region.clone(), group.id.clone()), group.open_ports())),
+                ),
+                Err(why) => printer.note(&format!("open ports in {} are unknown: {why}", asked.region)),
+            }
+        }
+        OpenPorts(open)
     }
 
     /// Returns the open ports of an instance; none if one of its groups could not be read.

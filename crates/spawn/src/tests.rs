@@ -236,8 +236,7 @@ impl SpawnHome {
     ) -> SpawnRun {
         let (out, err) = (SpawnOutput { reads, ..SpawnOutput::default() }, SpawnOutput::default());
         let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-        let mut printer =
-            Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
+        let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
         let owner = self.1.iter().map(|owner| ("MYCELIUM_OWNER".to_string(), owner.clone()));
         let home = Some(self.0.path().into());
         let sources = SettingsSources { home, env: owner.collect(), ..SettingsSources::default() };
@@ -435,55 +434,6 @@ fn unreachable_regions_are_a_failure_and_nothing_is_ended_there() {
     assert!(told.out.contains("failed,running,not looked at again: no answer in time"), "{}", told.out);
     assert_eq!(states(&cloud), [("i-1".into(), InstanceState::Running)]);
 }
-
-#[test]
-fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
-    let cloud = memory();
-    cloud.add(instance("i-within", -1));
-    cloud.add(instance("i-over", 2));
-    cloud.add(change(instance("i-garbled", 2), |it| drop(it.tags.insert(tag::EXPIRY.into(), "soon".into()))));
-    cloud.add(change(instance("i-paused", 2), |it| it.state = InstanceState::Stopped));
-    cloud.add(change(instance("i-unbounded", 2), |it| drop(it.tags.remove(tag::EXPIRY))));
-    cloud.add(change(instance("i-gone", 2), |it| it.state = InstanceState::Terminated));
-    cloud.add(change(instance("i-foreign", 2), |it| it.tags.clear()));
-    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list"]);
-    assert!(told.err.contains("1 more were not launched by spawn"), "{}", told.err);
-    let out = told.good();
-    for expected in [
-        "i-within,,t3.micro,us-east-1,running,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,2026-11-23T13:00:00Z,1h,spawn:expiry",
-        "2026-11-23T10:00:00Z,over for 2h,spawn:expiry",
-        ",,,\"tag spawn:expiry is \"\"soon\"\", expected",
-        "i-paused,,t3.micro,us-east-1,stopped,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,,,paused while it is stopped",
-        ",,,no tag bounds its life",
-    ] {
-        assert!(out.contains(expected), "{expected}: {out}");
-    }
-    assert_eq!(out.lines().count(), 6, "{out}");
-    assert_eq!(SpawnHome::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
-    let blind = faulty(&cloud, &[]);
-    blind.blind.set(1);
-    assert_eq!(SpawnHome::new().spawn(&blind, &["list"]).failed(), "2 regions could not be queried");
-    let unknown = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list", "--region", "us-east-2"]);
-    assert!(unknown.failed().contains("the closest match is us-east-1"), "{}", unknown.failed());
-}
-
-#[test]
-fn list_describes_its_columns_without_a_query() {
-    let cloud = memory();
-    let blind = faulty(&cloud, &[]);
-    blind.blind.set(1);
-    let told = SpawnHome::new().spawn(&blind, &["list", "--columns", "help"]);
-    let out = told.good();
-    assert!(out.starts_with("column,header,by_default\ninstance_id,Instance ID,yes\n"), "{out}");
-    assert!(
-        out.contains("launched_at,Launched at,no\n") && out.contains("time_left,Time left,yes\n"),
-        "{out}"
-    );
-    assert_eq!(out.lines().filter(|line| line.ends_with(",yes")).count(), DEFAULT_COLUMNS, "{out}");
-}
-
-/// Columns that a table has by default.
-const DEFAULT_COLUMNS: usize = 8;
 
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
 

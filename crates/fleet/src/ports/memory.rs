@@ -4,8 +4,8 @@
 use super::FleetError;
 use super::account::{Account, CallerAccount};
 use super::images::{FoundImage, Images};
-use super::quotas::Quotas;
 use super::instances::{InstanceSelector, Instances, RegionInstances};
+use super::quotas::Quotas;
 use crate::image::{ImageAlias, ImageChoice, ImageFacts, LaunchableType};
 use crate::instance::{
     InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, MetadataSettings, PowerRequest,

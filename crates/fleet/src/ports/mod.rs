@@ -12,8 +12,8 @@ mod memory_access;
 mod remote_access;
 mod memory_provisions;
 mod provisioning;
-mod roles;
 mod quotas;
+mod roles;
 
 pub use account::{Account, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
@@ -26,9 +26,9 @@ pub use memory::MemoryFleet;
 pub use memory_access::MemoryAccess;
 pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
 pub use memory_provisions::{MemoryProvisions, ProvisionFault};
-pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionProvisions};
-pub use roles::{RoleView, Roles};
+pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups, RegionProvisions};
 pub use quotas::Quotas;
+pub use roles::{RoleView, Roles};
 
 /// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

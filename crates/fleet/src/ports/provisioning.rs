@@ -44,6 +44,15 @@ pub struct RegionProvisions {
     pub rules: Vec<GroupRuleAge>,
 }
 
+/// Security groups of one region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionGroups {
+    /// The region's code, in one entry at most.
+    pub region: String,
+    /// The ids of the groups.
+    pub ids: Vec<String>,
+}
+
 fn find_named_or_identified<P: Groups + ?Sized>(
     port: &P,
     query: ProvisionQuery<'_>,
@@ -84,5 +93,9 @@ pub trait Provisioning: Keys + Groups + Roles {
             Ok(RegionProvisions { region: region.clone(), keys: self.list_keys(region)?, groups, rules })
         };
         regions.iter().map(survey).collect()
+    }
+    /// Reads security groups of several regions. Returns one result for each entry, in their order.
+    fn find_groups_of_regions(&self, wanted: &[RegionGroups]) -> Vec<Result<Vec<GroupView>, FleetError>> {
+        wanted.iter().map(|one| self.find_groups(&one.region, GroupSelector::Ids(&one.ids))).collect()
     }
 }

@@ -62,7 +62,7 @@ impl DoctorCheck {
         DoctorCheck { check, level: CheckLevel::Failed, detail: detail.into(), cure: Some(cure.into()) }
     }
 
-    /// Returns the failed check for a failure, whose hint is the cure.
+    /// Returns the failed check for a failure. The failure's hint is the cure.
     fn of_failure(check: &'static str, failure: Failure) -> DoctorCheck {
         let detail = [vec![failure.message], failure.excerpt].concat().join("; ");
         DoctorCheck { check, level: CheckLevel::Failed, detail, cure: failure.hint }
@@ -144,8 +144,8 @@ fn vpc_check(region: &str, ports: &Ports<'_>) -> DoctorCheck {
     }
 }
 
-/// Returns the checks of the vCPU quotas: of general types, and of types with a GPU, whose quota is
-/// zero in a new account.
+/// Returns the checks of the vCPU quotas: of general types, and of types with a GPU. A new
+/// account has a GPU quota of zero.
 fn quota_checks(region: &str, ports: &Ports<'_>) -> Vec<DoctorCheck> {
     let kinds = [("quota", "t3.micro", 5, true), ("GPU quota", "g5.xlarge", 4, false)];
     let check = |(check, instance_type, wanted, is_needed): (&'static str, &str, u32, bool)| {
@@ -221,13 +221,11 @@ fn plan_checks(plan: &ProvisionPlan) -> Vec<DoctorCheck> {
 
 /// Returns the checks of this machine.
 fn machine_checks(ports: &Ports<'_>) -> Vec<DoctorCheck> {
-    let mut checks: Vec<DoctorCheck> =
-        [("spawnd files", "x86_64"), ("spawnd files (arm64)", "arm64")].map(|(check, arch)| {
-            match DaemonFile::load(&ports.executable, arch) {
-                Ok(file) => DoctorCheck::ok(check, format!("version {}, glibc {}", file.version, file.glibc)),
-                Err(failure) => {
-                    DoctorCheck { level: CheckLevel::Warning, ..DoctorCheck::of_failure(check, failure) }
-                }
+    let mut checks: Vec<DoctorCheck> = [("spawnd files", "x86_64"), ("spawnd files (arm64)", "arm64")]
+        .map(|(check, arch)| match DaemonFile::load(&ports.executable, arch) {
+            Ok(file) => DoctorCheck::ok(check, format!("version {}, glibc {}", file.version, file.glibc)),
+            Err(failure) => {
+                DoctorCheck { level: CheckLevel::Warning, ..DoctorCheck::of_failure(check, failure) }
             }
         })
         .into();

@@ -128,7 +128,8 @@ fn print_rows(
         open_ports: OpenPorts::read(shown, ports, printer),
         now: found.at,
     };
-    let listed: Vec<ListedInstance<'_>> = shown.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
+    let listed: Vec<ListedInstance<'_>> =
+        shown.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
     printer.report(&list_report(&listed, &found.gaps), ports.encode)?;
     if let Some(age) = sources.prices.age(found.at) {
         let age = if age == "today" { "of today".to_string() } else { format!("{age} old") };

@@ -33,12 +33,13 @@ const LOOKING: [&str; 8] = [
     "ec2:DescribeVolumes",
     "sts:GetCallerIdentity",
 ];
-const PREPARING: [&str; 6] = [
+const PREPARING: [&str; 7] = [
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeSecurityGroupRules",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "servicequotas:GetServiceQuota",
     "ssm:GetParameters",
 ];
 /// The other resource types that a launch needs.

@@ -14,6 +14,7 @@ use crate::costs::OnDemandPrices;
 use crate::listing::{ListedInstance, ListingSources, page};
 use crate::names::{TargetArgs, find_targets};
 use crate::open_ports::OpenPorts;
+use crate::settings::{SettingsLayer, SpawnSettings};
 use crate::ssh::{Session, SessionOptions};
 
 /// Show everything that is known about instances, and with --why the reason that keeps them up.
@@ -62,18 +63,33 @@ pub(crate) fn run_status(
         open_ports: OpenPorts::read(&seen, ports, printer),
         now,
     };
-    let listed: Vec<ListedInstance<'_>> = seen.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
+    let listed: Vec<ListedInstance<'_>> =
+        seen.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
     let why: Vec<IdleExplanation> = match args.why {
-        true => listed.iter().map(|one| explain(one, ports)).collect(),
+        true => {
+            let options = session_options(ports)?;
+            listed.iter().map(|one| explain(one, &options, ports)).collect()
+        }
         false => Vec::new(),
     };
     printer.report(&report(&listed, &why), ports.encode)?;
     Ok(Exit::Done)
 }
 
+/// Returns the login user and the bastion of the settings.
+fn session_options(ports: &Ports<'_>) -> Result<SessionOptions, Failure> {
+    let flags = SettingsLayer::default();
+    let ssh = SpawnSettings::resolve(ports.spawn_settings, None, flags, ports.settings)?.ssh;
+    Ok(SessionOptions {
+        user: ssh.user.map(|user| user.value),
+        jump: ssh.jump.map(|jump| jump.value),
+        ..SessionOptions::default()
+    })
+}
+
 /// Asks spawnd over ssh, and reads the heartbeat if it cannot be reached.
-fn explain(one: &ListedInstance<'_>, ports: &Ports<'_>) -> IdleExplanation {
-    match ask_daemon(one.seen, ports) {
+fn explain(one: &ListedInstance<'_>, options: &SessionOptions, ports: &Ports<'_>) -> IdleExplanation {
+    match ask_daemon(one.seen, options, ports) {
         Ok(status) => {
             IdleExplanation { source: Some("spawnd"), sentences: daemon_sentences(&status), unreached: None }
         }
@@ -85,12 +101,16 @@ fn explain(one: &ListedInstance<'_>, ports: &Ports<'_>) -> IdleExplanation {
     }
 }
 
-fn ask_daemon(seen: &InstanceView, ports: &Ports<'_>) -> Result<LifeStatus, String> {
+fn ask_daemon(
+    seen: &InstanceView,
+    options: &SessionOptions,
+    ports: &Ports<'_>,
+) -> Result<LifeStatus, String> {
     if seen.state != InstanceState::Running {
         return Err(format!("it is {}", seen.state.word()));
     }
     let failed = |failed: crate::ssh::SessionFailure| failed.failure.message;
-    let session = Session::open(seen, &SessionOptions::default(), ports).map_err(failed)?;
+    let session = Session::open(seen, options, ports).map_err(failed)?;
     let output = session.run(&ASK, b"", LIMIT).map_err(failed)?;
     if output.code != Some(0) {
         let text = String::from_utf8_lossy(&output.stderr);
@@ -172,9 +192,8 @@ fn why_rows(why: &IdleExplanation) -> Vec<Vec<String>> {
     };
     let first = vec!["Why".to_string(), heading];
     let lines = why.sentences.iter().map(|line| vec![String::new(), line.clone()]);
-    let missing = (why.source.is_none()).then(|| {
-        vec![String::new(), "no heartbeat of this start is in its tags".to_string()]
-    });
+    let missing = (why.source.is_none())
+        .then(|| vec![String::new(), "no heartbeat of this start is in its tags".to_string()]);
     [first].into_iter().chain(lines).chain(missing).collect()
 }
 

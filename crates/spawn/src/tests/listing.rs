@@ -93,7 +93,8 @@ fn an_unread_region_is_a_row_with_the_reason_and_a_failure() {
 fn filters_select_by_state_tag_and_owner() {
     let cloud = memory();
     cloud.add(with_tag(instance("i-1", -1), "project", "ml"));
-    cloud.add(change(with_tag(instance("i-2", -1), "project", "web"), |it| it.state = InstanceState::Stopped));
+    cloud
+        .add(change(with_tag(instance("i-2", -1), "project", "web"), |it| it.state = InstanceState::Stopped));
     cloud.add(with_tag(instance("i-3", -1), tag::OWNER, &ME.replace("alice", "bob")));
     cloud.add(change(instance("i-4", -1), |it| it.state = InstanceState::Terminated));
     let check = |words: &[&str], expected: &[&str]| {
@@ -154,10 +155,7 @@ fn the_table_has_the_time_left_the_cost_and_the_state_in_words() {
     assert_eq!(line("i-1"), "try|i-1|t3.micro|us-east-1|running, idle 30m, no spawnd|1h|$0.21 → $0.22|-");
     assert_eq!(line("i-2"), "two|i-2|t3.micro|us-east-1|running, no spawnd|1h|≥ $0.21 → $0.22|-");
     assert_eq!(line("i-3"), "-|i-3|t3.micro|us-east-1|stopped|paused, 6h left|$0.20 → $0.26|-");
-    assert_eq!(
-        line("i-4"),
-        "-|i-4|t3.micro|us-east-1|running, no spawnd|no tag bounds its life|$0.21 → ?|-"
-    );
+    assert_eq!(line("i-4"), "-|i-4|t3.micro|us-east-1|running, no spawnd|no tag bounds its life|$0.21 → ?|-");
     assert!(table.contains("Cost (so far → at the bound)"), "{table}");
 }
 
@@ -167,7 +165,9 @@ fn status_shows_the_facts_of_the_named_instances_alone() {
     cloud.add(with_tag(named("i-1", "try"), tag::HEARTBEAT, HEARTBEAT));
     cloud.add(named("i-2", "other"));
     let told = SpawnHome::new().spawn_table(&faulty(&cloud, &[]), &["status", "try"], None).good();
-    for expected in ["Instance", "i-1", "running, idle 30m, no spawnd", "$0.21 → $0.22", "0.0104 USD per hour"] {
+    for expected in
+        ["Instance", "i-1", "running, idle 30m, no spawnd", "$0.21 → $0.22", "0.0104 USD per hour"]
+    {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     assert!(!told.contains("i-2") && !told.contains("Why"), "{told}");
@@ -201,7 +201,10 @@ fn names_are_cached_by_region_and_terminated_instances_are_forgotten() {
     cloud.add(change(named("i-4", "foreign"), |it| drop(it.tags.remove(tag::MANAGED))));
     let desk = SpawnHome::new();
     let words = || -> Vec<String> {
-        cached_names(&desk.0.path().join(".cache/mycelium"), cloud.now()).into_iter().map(|one| one.word).collect()
+        cached_names(&desk.0.path().join(".cache/mycelium"), cloud.now())
+            .into_iter()
+            .map(|one| one.word)
+            .collect()
     };
     assert!(words().is_empty());
     desk.spawn(&faulty(&cloud, &[]), &["list"]).good();
@@ -217,3 +220,81 @@ fn names_are_cached_by_region_and_terminated_instances_are_forgotten() {
     assert!(desk.spawn(&blind, &["list"]).ended.is_err());
     assert_eq!(words(), ["paris", "i-2", "i-3"]);
 }
+
+#[test]
+fn a_doctor_names_the_cure_of_each_problem() {
+    let cloud = memory();
+    cloud.set_quota("L-1216C47A", 256.0);
+    cloud.set_quota("L-DB2E81BA", 0.0);
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["doctor"]);
+    // This machine has no programs.
+    assert_eq!(told.failed().split(' ').next(), Some("1"), "{}", told.out);
+    for expected in [
+        "credentials,ok,",
+        "clock,ok,",
+        "region,ok,us-east-1",
+        "default VPC,ok,",
+        "quota,ok,256 vCPUs on demand (L-1216C47A),",
+        "GPU quota,warning,",
+        "--quota-code L-DB2E81BA --desired-value 4",
+        "ssh,failed,it is not installed,sudo apt-get install openssh-client",
+        "session-manager-plugin,warning,it is not installed,",
+        "spawnd files,warning,",
+    ] {
+        assert!(told.out.contains(expected), "{expected}: {}", told.out);
+    }
+    assert!(cloud.all().is_empty());
+    let expired = FaultyAccount("the token has expired".into());
+    let told = SpawnHome::new().spawn_as(&expired, &faulty(&cloud, &[]), &["doctor"]);
+    assert!(told.out.contains("credentials,failed,the token has expired,"), "{}", told.out);
+    assert!(told.failed().starts_with("2 of "), "{}", told.failed());
+}
+
+#[test]
+fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
+    let cloud = memory();
+    cloud.add(instance("i-within", -1));
+    cloud.add(instance("i-over", 2));
+    cloud.add(change(instance("i-garbled", 2), |it| drop(it.tags.insert(tag::EXPIRY.into(), "soon".into()))));
+    cloud.add(change(instance("i-paused", 2), |it| it.state = InstanceState::Stopped));
+    cloud.add(change(instance("i-unbounded", 2), |it| drop(it.tags.remove(tag::EXPIRY))));
+    cloud.add(change(instance("i-gone", 2), |it| it.state = InstanceState::Terminated));
+    cloud.add(change(instance("i-foreign", 2), |it| it.tags.clear()));
+    let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list"]);
+    assert!(told.err.contains("1 more were not launched by spawn"), "{}", told.err);
+    let out = told.good();
+    for expected in [
+        "i-within,,t3.micro,us-east-1,running,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,2026-11-23T13:00:00Z,1h,spawn:expiry",
+        "2026-11-23T10:00:00Z,over for 2h,spawn:expiry",
+        ",,,\"tag spawn:expiry is \"\"soon\"\", expected",
+        "i-paused,,t3.micro,us-east-1,stopped,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,,,paused while it is stopped",
+        ",,,no tag bounds its life",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    assert_eq!(out.lines().count(), 6, "{out}");
+    assert_eq!(SpawnHome::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
+    let blind = faulty(&cloud, &[]);
+    blind.blind.set(1);
+    assert_eq!(SpawnHome::new().spawn(&blind, &["list"]).failed(), "2 regions could not be queried");
+    let unknown = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list", "--region", "us-east-2"]);
+    assert!(unknown.failed().contains("the closest match is us-east-1"), "{}", unknown.failed());
+}
+
+#[test]
+fn list_describes_its_columns_without_a_query() {
+    let cloud = memory();
+    let blind = faulty(&cloud, &[]);
+    blind.blind.set(1);
+    let told = SpawnHome::new().spawn(&blind, &["list", "--columns", "help"]);
+    let out = told.good();
+    assert!(out.starts_with("column,header,by_default\ninstance_id,Instance ID,yes\n"), "{out}");
+    assert!(
+        out.contains("launched_at,Launched at,no\n") && out.contains("time_left,Time left,yes\n"),
+        "{out}"
+    );
+    assert_eq!(out.lines().filter(|line| line.ends_with(",yes")).count(), DEFAULT_COLUMNS, "{out}");
+}
+
+/// Columns that a table has by default.
+const DEFAULT_COLUMNS: usize = 8;
