@@ -33,13 +33,15 @@ const LOOKING: [&str; 8] = [
     "ec2:DescribeVolumes",
     "sts:GetCallerIdentity",
 ];
-const PREPARING: [&str; 7] = [
+const PREPARING: [&str; 9] = [
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeSecurityGroupRules",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "ec2:GetConsoleOutput",
     "servicequotas:GetServiceQuota",
+    "ssm:DescribeInstanceInformation",
     "ssm:GetParameters",
 ];
 /// The other resource types that a launch needs.
@@ -86,6 +88,7 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
             }),
         ];
         launch.extend(provisioning(create_role));
+        launch.extend(connecting());
     }
     looking.sort_unstable();
     let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
@@ -108,6 +111,28 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
 /// Returns the ARNs of EC2's resources of a kind.
 fn of_ec2(kind: &str) -> String {
     format!("arn:*:ec2:*:*:{kind}/*")
+}
+
+/// Returns the statements for the ways into an instance.
+fn connecting() -> [serde_json::Value; 3] {
+    let instance = of_ec2("instance");
+    let documents = ["AWS-StartInteractiveCommand", "AWS-StartSSHSession"]
+        .map(|name| format!("arn:*:ssm:*:*:document/{name}"));
+    [
+        json!({
+            "Sid": "SpawnSendKey", "Effect": "Allow", "Action": "ec2-instance-connect:SendSSHPublicKey",
+            "Resource": instance,
+            "Condition": {"StringEquals": {(format!("aws:ResourceTag/{}", tag::MANAGED)): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnStartSession", "Effect": "Allow", "Action": "ssm:StartSession", "Resource": instance,
+            "Condition": {"StringEquals": {(format!("ssm:resourceTag/{}", tag::MANAGED)): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnStartSessionAs", "Effect": "Allow", "Action": "ssm:StartSession",
+            "Resource": documents,
+        }),
+    ]
 }
 
 /// Returns the statements for the key pair, the security group and the role of a launch.
