@@ -6,10 +6,16 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::extend::ExtendArgs;
+use crate::commands::hibernate::HibernateArgs;
 use crate::commands::launch::LaunchArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::commands::reboot::RebootArgs;
+use crate::commands::start::StartArgs;
+use crate::commands::stop::StopArgs;
+use crate::commands::terminate::TerminateArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///
@@ -30,6 +36,12 @@ pub struct SpawnArgs {
 pub enum Command {
     Launch(LaunchArgs),
     List(ListArgs),
+    Extend(ExtendArgs),
+    Stop(StopArgs),
+    Hibernate(HibernateArgs),
+    Start(StartArgs),
+    Reboot(RebootArgs),
+    Terminate(TerminateArgs),
     Reap(ReapArgs),
     Policy(SpawnPolicyArgs),
 }

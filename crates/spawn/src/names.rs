@@ -66,8 +66,7 @@ pub(crate) fn find_instance<'a>(typed: &str, scan: &'a RegionScan) -> Result<&'a
     }
     let alive: Vec<&InstanceView> =
         ours.into_iter().filter(|seen| seen.state != InstanceState::Terminated).collect();
-    let named: Vec<&InstanceView> =
-        alive.iter().copied().filter(|seen| seen.name() == Some(typed)).collect();
+    let named: Vec<&InstanceView> = alive.iter().copied().filter(|seen| seen.name() == Some(typed)).collect();
     let begins = |seen: &&InstanceView| {
         seen.id.starts_with(typed) || seen.name().is_some_and(|name| name.starts_with(typed))
     };

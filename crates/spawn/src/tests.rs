@@ -3,8 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
 mod launching;
+mod power;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use catalog::testing::FailingEncode;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{InstanceDetails, AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{Account, CallerAccount, FaultyAccount, FaultyInstances, LaunchFault, MemoryFleet};
 use fleet::remains::RemainingResource;
 use jiff::SignedDuration;
@@ -39,12 +40,7 @@ fn memory() -> MemoryFleet {
 }
 
 fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'a> {
-    FaultyInstances {
-        fleet: cloud,
-        runs: RefCell::new(runs.iter().copied().collect()),
-        blind: Cell::new(0),
-        stubborn: vec![],
-    }
+    FaultyInstances { runs: RefCell::new(runs.iter().copied().collect()), ..FaultyInstances::new(cloud) }
 }
 
 /// An instance with a deadline `hours` ago and the action terminate.

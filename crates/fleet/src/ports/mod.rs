@@ -6,7 +6,7 @@ mod instances;
 mod memory;
 
 pub use account::{Account, CallerAccount};
-pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
+pub use faulty::{ChangeFault, FaultyAccount, FaultyInstances, LaunchFault};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use memory::MemoryFleet;
 

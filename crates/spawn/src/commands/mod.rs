@@ -1,6 +1,13 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+pub(crate) mod extend;
+pub(crate) mod hibernate;
 pub(crate) mod launch;
 pub(crate) mod list;
 pub(crate) mod policy;
+pub(crate) mod power;
 pub(crate) mod reap;
+pub(crate) mod reboot;
+pub(crate) mod start;
+pub(crate) mod stop;
+pub(crate) mod terminate;

@@ -6,7 +6,8 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM
+/// with that tag can be started, rebooted or ended, and only the tags of their time can be changed.
+/// Only spot requests with that tag can be cancelled. IAM
 /// cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's own
 /// and overdue.
 #[derive(Debug, Args)]
@@ -30,6 +31,7 @@ const PREPARING: [&str; 2] = ["ec2:DescribeInstanceTypes", "ssm:GetParameters"];
 /// The other resource types that a launch needs.
 const FROM: [&str; 6] = ["image", "key-pair", "network-interface", "security-group", "subnet", "volume"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
+const STARTING: [&str; 2] = ["ec2:RebootInstances", "ec2:StartInstances"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
     let text = serde_json::to_string_pretty(&policy(!args.reap)).expect("a policy is plain JSON");
@@ -41,6 +43,7 @@ fn policy(launching: bool) -> serde_json::Value {
     let instance = "arn:*:ec2:*:*:instance/*";
     let mut looking = LOOKING.to_vec();
     let of_request = format!("aws:RequestTag/{}", tag::MANAGED);
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut launch = Vec::new();
     if launching {
         looking.extend(PREPARING);
@@ -57,10 +60,21 @@ fn policy(launching: bool) -> serde_json::Value {
                 "Sid": "SpawnTag", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:*:ec2:*:*:*/*",
                 "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
             }),
+            json!({
+                "Sid": "SpawnStart", "Effect": "Allow", "Action": STARTING, "Resource": instance,
+                "Condition": {"StringEquals": {(&managed): tag::YES}},
+            }),
+            json!({
+                "Sid": "SpawnTerms", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": instance,
+                "Condition": {
+                    "StringEquals": {(&managed): tag::YES},
+                    "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY, tag::START]},
+                    "Null": {"aws:TagKeys": "false"},
+                },
+            }),
         ];
     }
     looking.sort_unstable();
-    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut statements = vec![
         json!({"Sid": "SpawnLook", "Effect": "Allow", "Action": looking, "Resource": "*"}),
         json!({
