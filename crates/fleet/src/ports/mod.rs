@@ -17,7 +17,7 @@ mod roles;
 
 pub use account::{Account, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
-pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
+pub use faulty::{ChangeFault, FaultyAccount, FaultyInstances, LaunchFault};
 pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
 pub use images::{FoundImage, Images};
 pub use instances::{InstanceSelector, Instances, RegionInstances};

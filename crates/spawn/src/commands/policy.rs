@@ -7,7 +7,8 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM
+/// with that tag can be started, rebooted or ended, and only the tags of their time can be changed.
+/// Only spot requests with that tag can be cancelled. IAM
 /// cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's own
 /// and overdue. Only security groups and key pairs with the tag can be changed or deleted, and of
 /// all roles only spawn-instance can be given to an instance. Without --create-role an
@@ -58,6 +59,7 @@ const FROM: [&str; 7] = [
 const TAGGED_CALLS: [&str; 4] =
     ["RunInstances", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
+const STARTING: [&str; 2] = ["ec2:RebootInstances", "ec2:StartInstances"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
     let text =
@@ -70,6 +72,7 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
     let instance = "arn:*:ec2:*:*:instance/*";
     let mut looking = LOOKING.to_vec();
     let of_request = format!("aws:RequestTag/{}", tag::MANAGED);
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut launch = Vec::new();
     if launching {
         looking.extend(PREPARING);
@@ -86,12 +89,23 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
                 "Sid": "SpawnTag", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:*:ec2:*:*:*/*",
                 "Condition": {"StringEquals": {"ec2:CreateAction": TAGGED_CALLS}},
             }),
+            json!({
+                "Sid": "SpawnStart", "Effect": "Allow", "Action": STARTING, "Resource": instance,
+                "Condition": {"StringEquals": {(&managed): tag::YES}},
+            }),
+            json!({
+                "Sid": "SpawnTerms", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": instance,
+                "Condition": {
+                    "StringEquals": {(&managed): tag::YES},
+                    "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY, tag::START]},
+                    "Null": {"aws:TagKeys": "false"},
+                },
+            }),
         ];
         launch.extend(provisioning(create_role));
         launch.extend(connecting());
     }
     looking.sort_unstable();
-    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut statements = vec![
         json!({"Sid": "SpawnLook", "Effect": "Allow", "Action": looking, "Resource": "*"}),
         json!({
