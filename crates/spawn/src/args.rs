@@ -6,9 +6,9 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
-use crate::commands::connect::ConnectArgs;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
+use crate::commands::connect::ConnectArgs;
 use crate::commands::deliver::DeliverArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::extend::ExtendArgs;
@@ -18,13 +18,13 @@ use crate::commands::logs::LogsArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::reap::ReapArgs;
-use crate::commands::ssh_config::SshConfigArgs;
-use crate::commands::status::SpawnStatusArgs;
-use crate::launcher::args::LaunchArgs;
 use crate::commands::reboot::RebootArgs;
+use crate::commands::ssh_config::SshConfigArgs;
 use crate::commands::start::StartArgs;
+use crate::commands::status::SpawnStatusArgs;
 use crate::commands::stop::StopArgs;
 use crate::commands::terminate::TerminateArgs;
+use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
 ///

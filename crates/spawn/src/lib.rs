@@ -19,13 +19,13 @@ mod names_cache;
 mod open_ports;
 mod owner;
 mod ports;
-mod prices;
 mod power;
+mod prices;
 mod process;
 mod provision;
 mod regions;
-mod settings;
 mod remains;
+mod settings;
 mod ssh;
 mod terms;
 #[cfg(test)]

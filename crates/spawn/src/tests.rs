@@ -5,8 +5,8 @@
 mod launch_choice_tests;
 mod launching;
 mod listing;
-mod provisioning_tests;
 mod power;
+mod provisioning_tests;
 
 use std::cell::RefCell;
 use std::io::Write;
