@@ -179,8 +179,8 @@ fn a_private_instance_is_reached_through_a_bastion() {
     let target = SshServer::start(&address, 22, private_key, &public, &[]);
     let own = make_key(&host.world.desk.home().join("bastion"));
     let bastion = SshServer::start("198.19.250.7", 22, &text_of(&own), &public, &["AllowTcpForwarding=yes"]);
-    // The bastion's keys are the user's own affair. ssh takes its home folder from the list of users,
-    // so the test's choices are those of the machine.
+    // The bastion's keys are the user's own affair. ssh takes its home folder from the list of
+    // users, so the test's choices are those of the machine.
     let known = format!("198.19.250.7 {}", text_of(&own.with_extension("pub")));
     fs::write("/etc/ssh/ssh_known_hosts", known).unwrap();
     let key = host.world.desk.home().join(".ssh/id_ed25519");

@@ -154,8 +154,8 @@ fn checked_user(user: &str) -> Result<&str, Failure> {
     }
 }
 
-/// Returns the command that connects its standard streams with the ssh server at an address, through
-/// a bastion.
+/// Returns the command that connects its standard streams with the ssh server at an address,
+/// through a bastion.
 pub(crate) fn jump_command(jump: &str, address: IpAddr) -> Result<ProcessCommand, Failure> {
     let hops = checked_jump(jump)?;
     let mut list = OptionList::default();

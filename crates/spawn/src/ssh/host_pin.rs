@@ -9,10 +9,10 @@ use fleet::instance::InstanceView;
 use lifecycle::tag::{self, SeenTag};
 
 use super::arguments::SshCall;
+use super::client::{PROBE_LIMIT, start_ssh};
 use super::host_key::console_host_keys;
 use super::known_hosts::KnownHosts;
 use super::public_key::PublicKey;
-use super::session::start_ssh;
 use super::session_failure::{SessionFailure, SessionFault};
 use crate::Ports;
 
@@ -72,7 +72,7 @@ fn server_key(
     let folder = TemporaryFolder::create(&known.path().with_file_name("once")).map_err(unusable)?;
     let own = KnownHosts::open(folder.path())?;
     let call = SshCall { known_hosts: own.path(), identity: None, terminal: false, ..*call };
-    let output = start_ssh(&call.probe_arguments(kind)?, b"", super::session::PROBE_LIMIT, ports)?;
+    let output = start_ssh(&call.probe_arguments(kind)?, b"", PROBE_LIMIT, ports)?;
     let found = own.keys(call.id)?.into_iter().next();
     found.ok_or_else(|| SessionFailure::of_connection(call.id, call.user, &output.stderr))
 }

@@ -11,6 +11,7 @@
 //! Names, addresses, keys and console texts are foreign text. They are parsed, or refused.
 
 mod arguments;
+mod client;
 mod config_file;
 mod config_hosts;
 mod host_key;
