@@ -145,7 +145,7 @@ fn only_owners_interrupt_the_work_of_an_instance() {
     let theirs = changed(launched(), |it| drop(it.tags.insert(tag::OWNER.into(), other.clone())));
     for verb in [STOP, HIBERNATE, PowerVerb::Reboot, PowerVerb::Terminate] {
         assert_eq!(decide(&theirs, verb), Err(PowerRefusal::OtherOwner(other.clone())), "{verb:?}");
-        let named = plan(&theirs, &LaunchIndex::default(), verb, &[other.clone()], at(HOUR));
+        let named = plan(&theirs, &LaunchIndex::default(), verb, std::slice::from_ref(&other), at(HOUR));
         assert_ne!(named, Err(PowerRefusal::OtherOwner(other.clone())));
     }
     assert!(decide(&theirs, PowerVerb::Start).is_ok());

@@ -46,7 +46,7 @@ pub struct SpawnArgs {
 /// The commands of spawn.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Launch(LaunchArgs),
+    Launch(Box<LaunchArgs>),
     Deliver(DeliverArgs),
     List(ListArgs),
     Status(SpawnStatusArgs),

@@ -91,14 +91,16 @@ fn print_console(
         printer.note("no match: EC2 shows no console output yet; it comes some minutes after a start");
         return Ok(Exit::NothingMatched);
     }
-    while follow {
+    if !follow {
+        return Ok(Exit::Done);
+    }
+    loop {
         printer.flush()?;
         (ports.wait)(PAUSE);
         let now = read()?.unwrap_or_default();
         print_text(new_part(&shown, &now), printer)?;
         shown = now;
     }
-    Ok(Exit::Done)
 }
 
 /// Returns the part of a console output that an earlier one does not have. EC2 keeps the last 64

@@ -201,10 +201,12 @@ fn wake(
 
 /// Starts an instance with the command for it. ssh owns the standard output of this process.
 fn start_instance(id: &str, region: &str, ports: &Ports<'_>) -> Result<(), Failure> {
-    let args = ["spawn", "start", id, "--region", region].map(Into::into).into();
-    let account = ports.aws_profile.map(|name| ("AWS_PROFILE".into(), name.into()));
+    let words = ["spawn", "start", id, "--region", region].into_iter();
+    // Keys in the environment win over AWS_PROFILE, but not over this flag.
+    let account = ports.aws_profile.map(|name| ["--account", name]).into_iter().flatten();
+    let args = words.chain(account).map(Into::into).collect();
     let program = ports.executable.clone().into_os_string();
-    let command = ProcessCommand { program, args, env: account.into_iter().collect() };
+    let command = ProcessCommand { program, args, ..ProcessCommand::default() };
     let ended = ports.processes.capture(&command, b"", START_LIMIT);
     let failed = |why: String| {
         Err(Failure::broken(format!("{id} was not started: {why}")).hint(format!("spawn start {id}")))

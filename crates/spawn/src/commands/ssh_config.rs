@@ -20,7 +20,7 @@ use crate::ssh::{ConfigHost, HostMaker, config_files, is_own};
 ///
 /// A name becomes a name for ssh if it has only letters, digits, - and _, if no other of your
 /// instances has it, and if your own configuration does not have it. The id always is one.
-/// Instances that you launch or connect to later are added.
+/// Instances that you connect to later are added.
 #[derive(Debug, Args)]
 pub struct SshConfigArgs {
     /// Regions to read; instances of the others stay [default: all that the account can use]

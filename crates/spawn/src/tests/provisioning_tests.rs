@@ -140,7 +140,7 @@ fn a_first_launch_creates_everything_and_a_second_one_nothing() {
     assert_eq!(notes, [""; 0]);
     assert_eq!(first.profile.as_deref(), Some(ROLE));
     let group = desk.group();
-    assert_eq!(first.groups, [group.id.clone()]);
+    assert_eq!(first.groups, std::slice::from_ref(&group.id));
     assert_eq!((group.rules[0].source.as_str(), group.rules[0].ports), ("203.0.113.7/32", Some((22, 22))));
     let description = group.rules[0].description.clone().unwrap();
     assert!(description.starts_with(&format!("spawn {ME} ")), "{description}");
