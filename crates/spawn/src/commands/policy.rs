@@ -7,10 +7,10 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be tagged or ended, and only spot requests with it can be cancelled. IAM
-/// cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's own
-/// and overdue. Only security groups and key pairs with the tag can be changed or deleted, and of
-/// all roles only spawn-instance can be given to an instance. Without --create-role an
+/// with that tag can be started, entered or ended, and only spot requests with it can be cancelled.
+/// IAM cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's
+/// own and overdue. Only security groups and key pairs with the tag can be changed or deleted, and
+/// of all roles only spawn-instance can be given to an instance. Without --create-role an
 /// administrator creates that role, or launches have none.
 #[derive(Debug, Args)]
 pub struct SpawnPolicyArgs {
@@ -33,13 +33,15 @@ const LOOKING: [&str; 8] = [
     "ec2:DescribeVolumes",
     "sts:GetCallerIdentity",
 ];
-const PREPARING: [&str; 7] = [
+const PREPARING: [&str; 9] = [
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeSecurityGroupRules",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "ec2:GetConsoleOutput",
     "servicequotas:GetServiceQuota",
+    "ssm:DescribeInstanceInformation",
     "ssm:GetParameters",
 ];
 /// The other resource types that a launch needs.
@@ -56,6 +58,10 @@ const FROM: [&str; 7] = [
 const TAGGED_CALLS: [&str; 4] =
     ["RunInstances", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
+const STARTING: [&str; 2] = ["ec2:RebootInstances", "ec2:StartInstances"];
+/// The documents of Systems Manager that a session uses.
+const SESSION_DOCUMENTS: [&str; 3] =
+    ["AWS-StartInteractiveCommand", "AWS-StartSSHSession", "SSM-SessionManagerRunShell"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
     let text =
@@ -86,6 +92,7 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
             }),
         ];
         launch.extend(provisioning(create_role));
+        launch.extend(sessions(instance));
     }
     looking.sort_unstable();
     let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
@@ -103,6 +110,26 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
     ];
     statements.extend(launch);
     json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// Returns the statements for starting instances and for sessions with them.
+fn sessions(instance: &str) -> [serde_json::Value; 3] {
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
+    let documents = SESSION_DOCUMENTS.map(|name| format!("arn:*:ssm:*:*:document/{name}"));
+    [
+        json!({
+            "Sid": "SpawnStart", "Effect": "Allow", "Action": STARTING, "Resource": instance,
+            "Condition": {"StringEquals": {(&managed): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnConnect", "Effect": "Allow", "Resource": instance,
+            "Action": ["ec2-instance-connect:SendSSHPublicKey", "ssm:StartSession"],
+            "Condition": {"StringEquals": {(managed): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnSession", "Effect": "Allow", "Action": "ssm:StartSession", "Resource": documents,
+        }),
+    ]
 }
 
 /// Returns the ARNs of EC2's resources of a kind.
