@@ -21,20 +21,31 @@ fn lines(path: &str) -> Vec<String> {
     fs::read_to_string(path).unwrap_or_default().lines().map(String::from).collect()
 }
 
+/// The user's own part: it replaces the list `bootcmd`, as cloud-init merges such lists.
+const OWN_PART: &str = "#cloud-config
+bootcmd: [[sh, -c, 'echo own boot >> /run/own']]
+runcmd: [[sh, -c, 'echo own run >> /run/own']]
+";
+
 #[test]
-fn the_first_boot_writes_the_terms_and_arms_the_dead_man_once() {
-    if !is_inside("first_boot::the_first_boot_writes_the_terms_and_arms_the_dead_man_once") {
+fn the_first_boot_arms_the_dead_man_beside_the_users_own_part() {
+    if !is_inside("first_boot::the_first_boot_arms_the_dead_man_beside_the_users_own_part") {
         return;
     }
     let world = World::new("throttling: false\n", &[]);
-    let launch = ["launch", "t3.micro", "--ttl", "8h", "--name", "try"];
+    let file = world.desk.home().join("own.yaml");
+    fs::write(&file, OWN_PART).unwrap();
+    let launch =
+        ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--user-data", file.to_str().unwrap()];
     let id = world.rows(&launch)[0]["instance_id"].as_str().unwrap().to_string();
     boot(&world, &id);
     let terms = fs::read_to_string("/etc/spawn/terms.json").unwrap();
     assert!(terms.contains("\"budget\":\"8h\""), "{terms}");
     let calls = lines("/run/systemctl.calls");
     assert!(calls.iter().any(|call| call == "--no-block restart spawn-dead-man.timer"), "{calls:?}");
-    // The next boot of the same instance changes nothing.
+    assert_eq!(lines("/run/own"), ["own boot", "own run"]);
+    // The next boot of the same instance changes nothing, and runs the part for each boot again.
     boot(&world, &id);
     assert_eq!(lines("/run/systemctl.calls"), calls);
+    assert_eq!(lines("/run/own"), ["own boot", "own run", "own boot"]);
 }

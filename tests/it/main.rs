@@ -30,6 +30,7 @@ mod search;
 mod snapshot;
 mod spawn;
 mod spawn_faults;
+mod ssh_access;
 mod ssh_network;
 mod storage;
 mod tidy;

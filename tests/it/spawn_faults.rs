@@ -59,7 +59,7 @@ impl Sequence {
 struct Trial {
     command: usize,
     fault: Option<(CallPlace, usize)>,
-    /// The call after whose effect spawn is killed.
+    /// Spawn is killed after the effect of this call.
     kill: Option<CallPlace>,
 }
 

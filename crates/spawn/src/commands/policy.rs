@@ -59,9 +59,6 @@ const TAGGED_CALLS: [&str; 4] =
     ["RunInstances", "ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress"];
 const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 const STARTING: [&str; 2] = ["ec2:RebootInstances", "ec2:StartInstances"];
-/// The documents of Systems Manager that a session uses.
-const SESSION_DOCUMENTS: [&str; 3] =
-    ["AWS-StartInteractiveCommand", "AWS-StartSSHSession", "SSM-SessionManagerRunShell"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
     let text =
@@ -74,6 +71,7 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
     let instance = "arn:*:ec2:*:*:instance/*";
     let mut looking = LOOKING.to_vec();
     let of_request = format!("aws:RequestTag/{}", tag::MANAGED);
+    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut launch = Vec::new();
     if launching {
         looking.extend(PREPARING);
@@ -90,12 +88,15 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
                 "Sid": "SpawnTag", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": "arn:*:ec2:*:*:*/*",
                 "Condition": {"StringEquals": {"ec2:CreateAction": TAGGED_CALLS}},
             }),
+            json!({
+                "Sid": "SpawnStart", "Effect": "Allow", "Action": STARTING, "Resource": instance,
+                "Condition": {"StringEquals": {(&managed): tag::YES}},
+            }),
         ];
         launch.extend(provisioning(create_role));
-        launch.extend(sessions(instance));
+        launch.extend(connecting());
     }
     looking.sort_unstable();
-    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
     let mut statements = vec![
         json!({"Sid": "SpawnLook", "Effect": "Allow", "Action": looking, "Resource": "*"}),
         json!({
@@ -112,29 +113,31 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// Returns the statements for starting instances and for sessions with them.
-fn sessions(instance: &str) -> [serde_json::Value; 3] {
-    let managed = format!("aws:ResourceTag/{}", tag::MANAGED);
-    let documents = SESSION_DOCUMENTS.map(|name| format!("arn:*:ssm:*:*:document/{name}"));
-    [
-        json!({
-            "Sid": "SpawnStart", "Effect": "Allow", "Action": STARTING, "Resource": instance,
-            "Condition": {"StringEquals": {(&managed): tag::YES}},
-        }),
-        json!({
-            "Sid": "SpawnConnect", "Effect": "Allow", "Resource": instance,
-            "Action": ["ec2-instance-connect:SendSSHPublicKey", "ssm:StartSession"],
-            "Condition": {"StringEquals": {(managed): tag::YES}},
-        }),
-        json!({
-            "Sid": "SpawnSession", "Effect": "Allow", "Action": "ssm:StartSession", "Resource": documents,
-        }),
-    ]
-}
-
 /// Returns the ARNs of EC2's resources of a kind.
 fn of_ec2(kind: &str) -> String {
     format!("arn:*:ec2:*:*:{kind}/*")
+}
+
+/// Returns the statements for the ways into an instance.
+fn connecting() -> [serde_json::Value; 3] {
+    let instance = of_ec2("instance");
+    let documents = ["AWS-StartInteractiveCommand", "AWS-StartSSHSession"]
+        .map(|name| format!("arn:*:ssm:*:*:document/{name}"));
+    [
+        json!({
+            "Sid": "SpawnSendKey", "Effect": "Allow", "Action": "ec2-instance-connect:SendSSHPublicKey",
+            "Resource": instance,
+            "Condition": {"StringEquals": {(format!("aws:ResourceTag/{}", tag::MANAGED)): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnStartSession", "Effect": "Allow", "Action": "ssm:StartSession", "Resource": instance,
+            "Condition": {"StringEquals": {(format!("ssm:resourceTag/{}", tag::MANAGED)): tag::YES}},
+        }),
+        json!({
+            "Sid": "SpawnStartSessionAs", "Effect": "Allow", "Action": "ssm:StartSession",
+            "Resource": documents,
+        }),
+    ]
 }
 
 /// Returns the statements for the key pair, the security group and the role of a launch.

@@ -102,7 +102,8 @@ impl SshCall<'_> {
         }
         list.0.extend(["-p".into(), "22".into(), "--".into(), self.address.to_string().into()]);
         if !self.words.is_empty() {
-            list.0.extend(["--".into(), quote_words(self.words)?.into()]);
+            // The first -- ended ssh's options: a second one would be a word of the command.
+            list.0.push(quote_words(self.words)?.into());
         }
         Ok(list.0)
     }
@@ -259,7 +260,7 @@ mod tests {
         let arguments = call(&["echo", "-n", "it's"]).arguments().unwrap();
         let arguments = text(&arguments);
         let end = arguments.iter().position(|word| *word == "--").unwrap();
-        assert_eq!(arguments[end..], ["--", "198.18.0.7", "--", r"'echo' '-n' 'it'\''s'"]);
+        assert_eq!(arguments[end..], ["--", "198.18.0.7", r"'echo' '-n' 'it'\''s'"]);
         for option in [
             "HostKeyAlias=i-0123456789abcdef0",
             "StrictHostKeyChecking=yes",
@@ -283,7 +284,10 @@ mod tests {
         let call = SshCall { terminal: true, tty: true, jump, forwards: &forwards, ..call(WORDS) };
         let arguments = call.arguments().unwrap();
         let arguments = text(&arguments).join(" ");
-        assert!(arguments.ends_with("-L 8888:localhost:8888 -L 1:db:2 -t -p 22 -- 198.18.0.7"), "{arguments}");
+        assert!(
+            arguments.ends_with("-L 8888:localhost:8888 -L 1:db:2 -t -p 22 -- 198.18.0.7"),
+            "{arguments}"
+        );
         assert!(arguments.contains("-o ProxyJump=me@bastion.example.com:2222,[2001:db8::1] "), "{arguments}");
         assert!(!arguments.contains("BatchMode"), "{arguments}");
     }
@@ -323,7 +327,7 @@ mod tests {
             refused(SshCall { identity: Some(Path::new(hostile)), ..call(WORDS) });
             let words = ["printf", hostile];
             let arguments = call(&words).arguments().unwrap();
-            assert_eq!(arguments.len(), plain + 2, "{hostile:?}");
+            assert_eq!(arguments.len(), plain + 1, "{hostile:?}");
             assert!(text(&arguments).last().unwrap().starts_with("'printf' '"));
         }
         assert!(call(&["a\0b"]).arguments().is_err());

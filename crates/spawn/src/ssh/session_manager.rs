@@ -23,19 +23,6 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// One of the three is missing; each has a message and a hint of its own.
 pub(crate) fn check_session_manager(instance: &InstanceView, ports: &Ports<'_>) -> Result<(), Failure> {
-    let InstanceView { region, id, .. } = instance;
-    match ports.access.session_manager_status(region, id).map_err(cloud_failure)? {
-        SessionManagerStatus::Online => {}
-        SessionManagerStatus::Offline(word) => {
-            return Err(Failure::broken(format!("the Session Manager does not reach {id}: its agent is {word}"))
-                .hint("the agent needs a way to AWS; see spawn logs --console"));
-        }
-        SessionManagerStatus::Unregistered => {
-            return Err(Failure::broken(format!("the Session Manager does not know {id}")).hint(
-                "its role needs the policy AmazonSSMManagedInstanceCore, and its image the agent of Systems Manager",
-            ));
-        }
-    }
     let found = |program: &str| {
         let args = vec!["--version".into()];
         let command = ProcessCommand { program: program.into(), args, ..ProcessCommand::default() };
@@ -54,7 +41,19 @@ pub(crate) fn check_session_manager(instance: &InstanceView, ports: &Ports<'_>) 
             "https://docs.aws.amazon.com/systems-manager/latest/userguide/session-manager-working-with-install-plugin.html",
         ));
     }
-    Ok(())
+    let InstanceView { region, id, .. } = instance;
+    match ports.access.session_manager_status(region, id).map_err(cloud_failure)? {
+        SessionManagerStatus::Online => Ok(()),
+        SessionManagerStatus::Offline(word) => {
+            Err(Failure::broken(format!("the Session Manager does not reach {id}: its agent is {word}"))
+                .hint("the agent needs a way to AWS; see spawn logs --console"))
+        }
+        SessionManagerStatus::Unregistered => {
+            Err(Failure::broken(format!("the Session Manager does not know {id}")).hint(
+                "its role needs the policy AmazonSSMManagedInstanceCore, and its image the agent of Systems Manager",
+            ))
+        }
+    }
 }
 
 /// Returns the command for a shell of an instance, or for a program in it.
@@ -75,7 +74,9 @@ pub(crate) fn shell_command(
 /// Returns the command that connects its standard input and output with an instance's ssh server.
 pub(crate) fn tunnel_command(instance: &InstanceView, ports: &Ports<'_>) -> Result<ProcessCommand, Failure> {
     let mut args = start_session(instance)?;
-    args.extend(["--document-name", "AWS-StartSSHSession", "--parameters", "portNumber=22"].map(String::from));
+    args.extend(
+        ["--document-name", "AWS-StartSSHSession", "--parameters", "portNumber=22"].map(String::from),
+    );
     Ok(aws_command(args, ports))
 }
 
@@ -88,7 +89,8 @@ fn start_session(instance: &InstanceView) -> Result<Vec<String>, Failure> {
 }
 
 fn aws_command(args: Vec<String>, ports: &Ports<'_>) -> ProcessCommand {
-    let args = args.into_iter().map(Into::into).collect();
-    let profile = ports.aws_profile.map(|name| ("AWS_PROFILE".into(), name.into()));
-    ProcessCommand { program: "aws".into(), args, env: profile.into_iter().collect() }
+    // The CLI prefers this argument to keys in the environment; AWS_PROFILE would lose to them.
+    let profile = ports.aws_profile.map(|name| ["--profile".to_string(), name.to_string()]);
+    let args = profile.into_iter().flatten().chain(args).map(Into::into).collect();
+    ProcessCommand { program: "aws".into(), args, ..ProcessCommand::default() }
 }
