@@ -184,8 +184,7 @@ fn a_private_instance_is_reached_through_a_bastion() {
     let known = format!("198.19.250.7 {}", text_of(&own.with_extension("pub")));
     fs::write("/etc/ssh/ssh_known_hosts", known).unwrap();
     let key = host.world.desk.home().join(".ssh/id_ed25519");
-    fs::write("/etc/ssh/ssh_config", format!("Host 198.19.250.7\n  IdentityFile {}\n", key.display()))
-        .unwrap();
+    fs::write("/etc/ssh/ssh_config", format!("Host 198.19.250.7\n  IdentityFile {}\n", key.display())).unwrap();
     fs::write(host.world.desk.home().join(".spawn.yaml"), "ssh: {jump: ec2-user@198.19.250.7}\n").unwrap();
     host.world.spawn(&["config", "trust", "--yes"]).expect_success();
     let found = host.connect(&["try", "--", "echo", "in"]);

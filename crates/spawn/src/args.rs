@@ -6,9 +6,9 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
+use crate::commands::connect::ConnectArgs;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
-use crate::commands::connect::ConnectArgs;
 use crate::commands::deliver::DeliverArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::commands::list::ListArgs;

@@ -9,10 +9,10 @@ mod instances;
 mod keys;
 mod memory;
 mod memory_access;
+mod remote_access;
 mod memory_provisions;
 mod provisioning;
 mod quotas;
-mod remote_access;
 mod roles;
 
 pub use account::{Account, CallerAccount};
@@ -24,10 +24,10 @@ pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use keys::{KeyPairView, Keys};
 pub use memory::MemoryFleet;
 pub use memory_access::MemoryAccess;
+pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
 pub use memory_provisions::{MemoryProvisions, ProvisionFault};
 pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups, RegionProvisions};
 pub use quotas::Quotas;
-pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
 pub use roles::{RoleView, Roles};
 
 /// Why a request to AWS failed; each text is a lowercase fragment.

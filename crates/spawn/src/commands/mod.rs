@@ -11,5 +11,5 @@ pub(crate) mod logs;
 pub(crate) mod policy;
 pub(crate) mod proxy;
 pub(crate) mod reap;
-pub(crate) mod ssh_config;
 pub(crate) mod status;
+pub(crate) mod ssh_config;

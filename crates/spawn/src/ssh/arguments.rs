@@ -284,10 +284,7 @@ mod tests {
         let call = SshCall { terminal: true, tty: true, jump, forwards: &forwards, ..call(WORDS) };
         let arguments = call.arguments().unwrap();
         let arguments = text(&arguments).join(" ");
-        assert!(
-            arguments.ends_with("-L 8888:localhost:8888 -L 1:db:2 -t -p 22 -- 198.18.0.7"),
-            "{arguments}"
-        );
+        assert!(arguments.ends_with("-L 8888:localhost:8888 -L 1:db:2 -t -p 22 -- 198.18.0.7"), "{arguments}");
         assert!(arguments.contains("-o ProxyJump=me@bastion.example.com:2222,[2001:db8::1] "), "{arguments}");
         assert!(!arguments.contains("BatchMode"), "{arguments}");
     }

@@ -79,18 +79,12 @@ fn server_key(
 
 fn unknown(id: &str, console: Option<String>) -> SessionFailure {
     let why = console.map(|why| format!(": {}", visible(&why))).unwrap_or_default();
-    SessionFailure::of(
-        SessionFault::HostKeyUnknown,
-        format!("the host key of {id} is not published yet{why}"),
-    )
-    .hint("wait some minutes after a start, or accept the server's own key with --trust-first")
+    SessionFailure::of(SessionFault::HostKeyUnknown, format!("the host key of {id} is not published yet{why}"))
+        .hint("wait some minutes after a start, or accept the server's own key with --trust-first")
 }
 
 fn other_key(id: &str, key: &PublicKey, fingerprint: &str) -> SessionFailure {
-    let text = format!(
-        "the server is not {id}: its host key is {}, and spawnd published {fingerprint}",
-        key.fingerprint()
-    );
+    let text = format!("the server is not {id}: its host key is {}, and spawnd published {fingerprint}", key.fingerprint());
     SessionFailure::of(SessionFault::HostKeyChanged, text)
         .hint("the address may belong to another instance by now: run the same command again")
 }
