@@ -179,12 +179,13 @@ fn a_private_instance_is_reached_through_a_bastion() {
     let target = SshServer::start(&address, 22, private_key, &public, &[]);
     let own = make_key(&host.world.desk.home().join("bastion"));
     let bastion = SshServer::start("198.19.250.7", 22, &text_of(&own), &public, &["AllowTcpForwarding=yes"]);
-    // The bastion's keys are the user's own affair. ssh takes its home folder from the list of users,
-    // so the test's choices are those of the machine.
+    // The bastion's keys are the user's own affair. ssh takes its home folder from the list of
+    // users, so the test's choices are those of the machine.
     let known = format!("198.19.250.7 {}", text_of(&own.with_extension("pub")));
     fs::write("/etc/ssh/ssh_known_hosts", known).unwrap();
     let key = host.world.desk.home().join(".ssh/id_ed25519");
-    fs::write("/etc/ssh/ssh_config", format!("Host 198.19.250.7\n  IdentityFile {}\n", key.display())).unwrap();
+    fs::write("/etc/ssh/ssh_config", format!("Host 198.19.250.7\n  IdentityFile {}\n", key.display()))
+        .unwrap();
     fs::write(host.world.desk.home().join(".spawn.yaml"), "ssh: {jump: ec2-user@198.19.250.7}\n").unwrap();
     host.world.spawn(&["config", "trust", "--yes"]).expect_success();
     let found = host.connect(&["try", "--", "echo", "in"]);

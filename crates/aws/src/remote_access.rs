@@ -3,9 +3,9 @@
 use aws_sdk_ssm::types::{InstanceInformationStringFilter, PingStatus};
 use fleet::ports::{FleetError, InstanceLogin, RemoteAccess, SessionManagerStatus};
 
+use crate::AwsClient;
 use crate::clients::{self, ServerDate};
 use crate::fleet_error::failed;
-use crate::AwsClient;
 
 impl RemoteAccess for AwsClient {
     fn send_public_key(&self, login: &InstanceLogin<'_>, public_key: &str) -> Result<(), FleetError> {

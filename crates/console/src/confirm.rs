@@ -3,7 +3,6 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 
-
 /// Shows the user a yes-or-no question on the terminal, and returns whether the answer is yes.
 /// Returns `None` if standard input or standard error is not a terminal, or if the question cannot
 /// be shown.

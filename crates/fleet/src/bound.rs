@@ -7,9 +7,9 @@
 
 use crate::instance::InstanceView;
 use crate::launch::RESEND;
-use domain::{Known, Timestamp, format_span, later};
+use domain::{Known, Timestamp, format_span, later, parse_span};
 use jiff::SignedDuration;
-use lifecycle::tag::{self, BudgetIntent, ExpiryTag, PredecessorTags};
+use lifecycle::tag::{self, BudgetIntent, ExpiryTag, PredecessorTags, StartTag};
 use std::collections::BTreeMap;
 
 /// The cap of a launch that names none.
@@ -18,7 +18,7 @@ pub const DEFAULT_CAP: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// some minutes until EC2 has the instance.
 const LATEST_LAUNCH: SignedDuration = SignedDuration::from_secs(RESEND.as_secs() + 15 * 60);
 /// The generation of a launch's own tag.
-const FIRST_GENERATION: u64 = 1;
+pub(crate) const FIRST_GENERATION: u64 = 1;
 
 /// The bound of a life, as seen from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,8 +70,7 @@ pub(crate) fn budget(seen: &InstanceView) -> LifeBound {
         Err(error) => return LifeBound::Unreadable(error.to_string()),
         Ok(expiry) => expiry,
     };
-    // spawnd writes the tag anew after each start.
-    let restarted = expiry.generation == FIRST_GENERATION && seen.was_restarted();
+    let restarted = seen.was_restarted() && !is_of_this_start(seen, &expiry);
     match expiry.intent {
         BudgetIntent::Paused(left) if !seen.state.runs() => LifeBound::Paused(Some(left)),
         // The daemon withdraws the pause within minutes. Until then, the start of the running time
@@ -90,14 +89,36 @@ pub(crate) fn budget(seen: &InstanceView) -> LifeBound {
     }
 }
 
+/// Whether the tag was written for the last start of a restarted instance. spawnd writes it anew
+/// after each start. A change from outside names the start that it was written for.
+fn is_of_this_start(seen: &InstanceView, expiry: &ExpiryTag) -> bool {
+    let start = seen.tag(tag::START).and_then(|value| StartTag::decode(value).ok());
+    match start.filter(|start| start.generation == expiry.generation) {
+        Some(start) => seen.launched.value().is_some_and(|at| at.as_second() == start.at.as_second()),
+        None => expiry.generation != FIRST_GENERATION,
+    }
+}
+
 /// Returns the latest end of an instance that was started again: the whole budget after that.
 fn latest_end(seen: &InstanceView, until: Timestamp) -> LifeBound {
-    let begun = planned(seen).or(seen.created.value().copied());
-    match (&seen.launched, begun) {
-        (Known::Is(launched), Some(begun)) => {
-            LifeBound::Restarted(later(*launched, until.duration_since(begun).max(SignedDuration::ZERO)))
-        }
+    match (&seen.launched, budget_until(seen, until)) {
+        (Known::Is(launched), Some(whole)) => LifeBound::Restarted(later(*launched, whole)),
         _ => LifeBound::Unreadable("when it was started could not be seen".to_string()),
+    }
+}
+
+/// Returns the running time from the launch to this end.
+fn budget_until(seen: &InstanceView, until: Timestamp) -> Option<SignedDuration> {
+    let begun = planned(seen).or(seen.created.value().copied())?;
+    Some(until.duration_since(begun).max(SignedDuration::ZERO))
+}
+
+/// Returns the whole running time of an instance, by its tags.
+pub(crate) fn whole_budget(seen: &InstanceView) -> Option<SignedDuration> {
+    let predecessor = || PredecessorTags::read(|key| seen.tag(key).map(String::from)).ok()?.budget;
+    match budget_end(seen) {
+        Some((until, _)) => budget_until(seen, until),
+        None => predecessor(),
     }
 }
 
@@ -169,11 +190,18 @@ fn predecessor(seen: &InstanceView) -> LifeBound {
         Err(error) => return LifeBound::Unreadable(error.to_string()),
         Ok(said) => said,
     };
-    match (said.deadline, said.budget, &seen.launched) {
-        (None, None, _) => LifeBound::None,
-        _ if !seen.state.runs() => LifeBound::Paused(None),
-        (Some(at), _, _) => LifeBound::At(at, deadline),
-        (None, Some(budget), Known::Is(launched)) => LifeBound::At(later(*launched, budget), ttl),
-        (None, Some(_), _) => LifeBound::Unreadable("when it was started could not be seen".to_string()),
+    let by_budget = || said.budget.zip(seen.launched.value()).map(|(budget, at)| (later(*at, budget), ttl));
+    match said.deadline.map(|at| (at, deadline)).or_else(by_budget) {
+        None if said.budget.is_none() => LifeBound::None,
+        end if !seen.state.runs() => LifeBound::Paused(predecessor_left(seen, end.map(|(at, _)| at))),
+        Some((at, tag)) => LifeBound::At(at, tag),
+        None => LifeBound::Unreadable("when it was started could not be seen".to_string()),
     }
+}
+
+/// Returns the running time left of an instance that the predecessor launched, while it is stopped.
+fn predecessor_left(seen: &InstanceView, end: Option<Timestamp>) -> Option<SignedDuration> {
+    let saved = seen.tag(tag::PREDECESSOR_LEFT).and_then(|text| parse_span(text).ok());
+    let counted = end.zip(seen.stopped).map(|(end, at)| end.duration_since(at).max(SignedDuration::ZERO));
+    saved.or(counted)
 }

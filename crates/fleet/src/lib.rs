@@ -2,6 +2,8 @@
 //!
 //! * [`launch`] is the state machine of one launch: at most one instance, wherever a reply is lost.
 //! * [`launch_plan`] plans its request, and [`launch_tags`] checks the tags of its user.
+//! * [`power`] plans a stop, a hibernation, a start, a reboot or a termination of one instance.
+//! * [`terms_change`] changes the terms of an instance from outside.
 //! * [`reap`] plans which instances have outlived their time; it never plans more than it shows.
 //! * [`bound`] reads the bound of a life from the tags, and recognizes tags of another instance.
 //! * [`cost`] computes the cost of an instance's running time, as far as it is known from outside.
@@ -29,8 +31,10 @@ mod launch_request;
 pub mod launch_tags;
 pub mod owner;
 pub mod ports;
+pub mod power;
 pub mod provision;
 pub mod reap;
 pub mod refusal;
 pub mod remains;
+pub mod terms_change;
 pub mod user_data;

@@ -9,16 +9,16 @@
 //! the cap counted from its own launch.
 //!
 //! An instance is overdue at the earlier of its expiry and its cap, both at least the last start,
-//! plus the slack. Of a stopped instance only the cap counts. If `spawn:on-expiry` is missing, the
-//! mildest action and the longest grace period apply. Protection is requested only for instances
-//! that would end. A cancelled spot request comes before the end of its instance, one call ends one
-//! instance, and its state is read back.
+//! plus the slack. Of a stopped instance only the cap counts, and the limit for stopped instances
+//! if the scope has one. If `spawn:on-expiry` is missing, the mildest action and the longest grace
+//! period apply. Protection is requested only for instances that would end. A cancelled spot
+//! request comes before the end of its instance, one call ends one instance, and its state is read
+//! back.
 
 use crate::bound::{self, LaunchIndex, LifeBound, copy_end};
-use crate::instance::{InstanceView, ReapAction};
+use crate::instance::{InstanceState, InstanceView, ReapAction};
 use crate::owner::{is_same_role, owns};
-use domain::later;
-use domain::{Known, Timestamp};
+use domain::{Known, Timestamp, format_span, later};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, OnExpiryTag};
@@ -36,6 +36,10 @@ pub struct ReapScope {
     pub account: String,
     /// Owners of instances that may be ended.
     pub owners: Vec<String>,
+    /// Instances that have been stopped for this long are terminated too, because their disks cost
+    /// money without an end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_for: Option<SignedDuration>,
 }
 
 /// The plan of a reap, shown before any action.
@@ -129,6 +133,8 @@ pub enum KeepReason {
     ProtectionUnseen(String),
     /// The effect of its spot request could not be read: the reason.
     SpotUnseen(String),
+    /// It is stopped, and EC2 does not say since when.
+    StopUnseen,
 }
 
 impl KeepReason {
@@ -153,6 +159,7 @@ impl KeepReason {
             KeepReason::Protected => "protected by AWS".to_string(),
             KeepReason::ProtectionUnseen(why) => format!("its protection could not be seen: {why}"),
             KeepReason::SpotUnseen(why) => format!("its spot request could not be seen: {why}"),
+            KeepReason::StopUnseen => "EC2 does not say since when it is stopped".to_string(),
         }
     }
 
@@ -171,6 +178,7 @@ impl KeepReason {
                 | KeepReason::Unreadable(_)
                 | KeepReason::ProtectionUnseen(_)
                 | KeepReason::SpotUnseen(_)
+                | KeepReason::StopUnseen
         )
     }
 }
@@ -245,7 +253,7 @@ fn judge_instance(
     if seen.state.is_over() {
         return Err(keep(KeepReason::Over));
     }
-    let judged = judge_time(seen, launches, now);
+    let judged = judge_time(seen, launches, asks, now);
     if let Err(why) = other_owner(seen, asks) {
         return Err(match judged {
             Ok((due, ..)) => (why, Some(due)),
@@ -269,7 +277,7 @@ fn judge_instance(
         id: seen.id.clone(),
         how,
         overdue_since: due,
-        bound: bound.to_string(),
+        bound,
         cancel,
     })
 }
@@ -287,12 +295,31 @@ fn other_owner(seen: &InstanceView, asks: &ReapScope) -> Result<(), KeepReason> 
     })
 }
 
-/// Returns since when an instance is overdue, by which tag, and how it is ended.
+/// A decision about the time of an instance: since when it is overdue, by which bound, and how it
+/// is ended.
+type TimeJudgement = Result<(Timestamp, String, ReapAction), (KeepReason, Option<Timestamp>)>;
+
+/// Judges an instance by its terms, and then by the limit for stopped instances.
 fn judge_time(
     seen: &InstanceView,
     launches: &LaunchIndex<'_>,
+    asks: &ReapScope,
     now: Timestamp,
-) -> Result<(Timestamp, &'static str, ReapAction), (KeepReason, Option<Timestamp>)> {
+) -> TimeJudgement {
+    let judged = judge_terms(seen, launches, now);
+    let limit = asks.stopped_for.filter(|_| seen.state == InstanceState::Stopped && judged.is_err());
+    match (limit, seen.stopped) {
+        (None, _) => judged,
+        (Some(_), None) => Err((KeepReason::StopUnseen, None)),
+        (Some(limit), Some(since)) if later(since, limit) > now => judged,
+        (Some(limit), Some(since)) => {
+            let bound = format!("the limit of {} for stopped instances", format_span(limit));
+            Ok((later(since, limit), bound, ReapAction::Terminate))
+        }
+    }
+}
+
+fn judge_terms(seen: &InstanceView, launches: &LaunchIndex<'_>, now: Timestamp) -> TimeJudgement {
     let said = seen.tag(tag::ON_EXPIRY).map_or(Ok(OnExpiryTag::UNSAID), OnExpiryTag::decode);
     let said = said.map_err(|error| (KeepReason::Unreadable(error.to_string()), None))?;
     let slack = said.grace + SLACK;
@@ -303,7 +330,7 @@ fn judge_time(
         Some((why, end)) => Err((KeepReason::Copy(why, later(end, slack)), by_tags.ok().map(|(due, _)| due))),
     };
     let (due, bound) = judged?;
-    Ok((due, bound, how(seen, said.action).map_err(|why| (why, None))?))
+    Ok((due, bound.to_string(), how(seen, said.action).map_err(|why| (why, None))?))
 }
 
 /// Returns when the instance became overdue, and the tag that says so. The earliest readable bound

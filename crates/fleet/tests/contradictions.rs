@@ -69,7 +69,11 @@ fn changed(mut seen: InstanceView, change: impl FnOnce(&mut InstanceView)) -> In
 }
 
 fn planned(seen: &[InstanceView], now: i64) -> ReapPlan {
-    plan(seen, &ReapScope { account: "111122223333".into(), owners: vec![ME.to_string()] }, at(now))
+    plan(
+        seen,
+        &ReapScope { account: "111122223333".into(), owners: vec![ME.to_string()], stopped_for: None },
+        at(now),
+    )
 }
 
 /// Checks that an instance is overdue from this instant on, and not a second earlier.

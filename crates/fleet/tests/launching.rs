@@ -120,11 +120,9 @@ impl LaunchWorld {
             return None;
         }
         let cloud = FaultyInstances {
-            fleet: &self.cloud,
             runs: RefCell::new(faults.iter().copied().collect()),
             blind: Cell::new(blind),
-            stubborn: Vec::new(),
-            unread: Vec::new(),
+            ..FaultyInstances::new(&self.cloud)
         };
         let mut launching = LaunchProgress::new(self.disk.clone());
         let (mut event, mut done) = (LaunchEvent::Begin, 0);

@@ -266,7 +266,7 @@ fn expected(truths: &[Option<InstanceTruth>], now: i64) -> Vec<(String, ReapActi
 }
 
 fn asks() -> ReapScope {
-    ReapScope { account: ACCOUNT.to_string(), owners: vec![ME.to_string()] }
+    ReapScope { account: ACCOUNT.to_string(), owners: vec![ME.to_string()], stopped_for: None }
 }
 
 fn ends(plan: &ReapPlan) -> Vec<(String, ReapAction)> {

@@ -29,6 +29,12 @@ const COUNT: [(&str, &str); 2] = [
 const ARM: (&str, &str) =
     ("/etc/systemd/system/spawn-arm.service", include_str!("../units/arm-alone.service"));
 
+/// Returns the script of an instance without spawnd. `set SECONDS` sets the dead-man to this much
+/// running time from now, and prints the seconds that are armed.
+pub fn script() -> &'static str {
+    SCRIPT.1
+}
+
 /// The terms file, for a spawnd that is installed later.
 const TERMS: &str = "/etc/spawn/terms.json";
 

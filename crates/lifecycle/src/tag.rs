@@ -2,9 +2,11 @@
 
 mod heartbeat;
 mod seen;
+mod start;
 
 pub use heartbeat::{HEARTBEAT, HeartbeatTag, LONGEST_PERIOD, UNSEEN, UtilizationFigures};
 pub use seen::{SEEN, SeenTag};
+pub use start::{START, StartTag};
 
 use crate::end_action::EndAction;
 use crate::terms::LONGEST_GRACE;
@@ -31,6 +33,8 @@ pub const PLANNED: &str = "spawn:planned";
 pub const ON_EXPIRY: &str = "spawn:on-expiry";
 /// The predecessor's owner tag, an ARN too.
 pub const PREDECESSOR_OWNER: &str = "spawn:iam-user";
+/// The predecessor's tag with the running time left of an instance that it stopped.
+pub const PREDECESSOR_LEFT: &str = "spawn:ttl-remaining";
 /// Tags of the predecessor that are read and never written.
 pub const PREDECESSOR: [&str; 4] =
     ["spawn:ttl", "spawn:ttl-deadline", "spawn:idle-timeout", "spawn:hibernate-on-idle"];

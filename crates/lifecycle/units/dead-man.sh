@@ -35,4 +35,12 @@ count)
     [ "$left" -ge 0 ] || left=0
     save "$left"
     ;;
+set)
+    # spawn extend, on an instance without spawnd: $2 seconds are left from now on.
+    case "$2" in '' | *[!0-9]*) exit 2 ;; esac
+    save "$2" || exit 1
+    arm
+    systemctl restart spawn-dead-man.timer && systemctl is-active --quiet spawn-dead-man.timer || exit 1
+    echo $((at - up))
+    ;;
 esac

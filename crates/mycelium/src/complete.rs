@@ -54,10 +54,16 @@ fn collector_command() -> Command {
 }
 
 fn spawn_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 3] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 9] = [
         ("launch", &[("instance_type", types), ("region", regions), ("on_expiry", expiry_actions)]),
         ("list", &[("region", regions)]),
         ("reap", &[("region", regions)]),
+        ("extend", &[("region", regions)]),
+        ("stop", &[("region", regions)]),
+        ("hibernate", &[("region", regions)]),
+        ("start", &[("region", regions)]),
+        ("reboot", &[("region", regions)]),
+        ("terminate", &[("region", regions)]),
     ];
     let command = subcommands.into_iter().fold(SpawnArgs::command(), |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))

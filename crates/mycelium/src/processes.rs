@@ -137,7 +137,10 @@ mod tests {
             lines.push(line.to_string());
             Ok(())
         });
-        assert_eq!((code.unwrap(), lines.as_slice()), (Some(4), ["one\n", "two"].map(String::from).as_slice()));
+        assert_eq!(
+            (code.unwrap(), lines.as_slice()),
+            (Some(4), ["one\n", "two"].map(String::from).as_slice())
+        );
         let endless = shell("while :; do echo y; done");
         let refused = ChildProcesses.stream(&endless, &mut |_| Err(io::ErrorKind::BrokenPipe.into()));
         assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::BrokenPipe);

@@ -6,18 +6,24 @@
 use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
-use crate::commands::connect::ConnectArgs;
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::config::ConfigArgs;
+use crate::commands::connect::ConnectArgs;
 use crate::commands::deliver::DeliverArgs;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::extend::ExtendArgs;
+use crate::commands::hibernate::HibernateArgs;
 use crate::commands::list::ListArgs;
 use crate::commands::logs::LogsArgs;
 use crate::commands::policy::SpawnPolicyArgs;
 use crate::commands::proxy::ProxyArgs;
 use crate::commands::reap::ReapArgs;
+use crate::commands::reboot::RebootArgs;
 use crate::commands::ssh_config::SshConfigArgs;
+use crate::commands::start::StartArgs;
 use crate::commands::status::SpawnStatusArgs;
+use crate::commands::stop::StopArgs;
+use crate::commands::terminate::TerminateArgs;
 use crate::launcher::args::LaunchArgs;
 
 /// Launch instances with a limited life, list them, and end overdue ones.
@@ -50,6 +56,12 @@ pub enum Command {
     #[command(hide = true)]
     Proxy(ProxyArgs),
     Logs(LogsArgs),
+    Extend(ExtendArgs),
+    Stop(StopArgs),
+    Hibernate(HibernateArgs),
+    Start(StartArgs),
+    Reboot(RebootArgs),
+    Terminate(TerminateArgs),
     Reap(ReapArgs),
     Cleanup(CleanupArgs),
     Policy(SpawnPolicyArgs),

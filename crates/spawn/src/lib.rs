@@ -5,6 +5,7 @@
 //! reads prices from the local warehouse, and knows nothing about the programs on an instance
 //! except spawnd, which a launch delivers.
 
+mod acknowledge;
 mod args;
 mod commands;
 mod costs;
@@ -18,12 +19,15 @@ mod names_cache;
 mod open_ports;
 mod owner;
 mod ports;
+mod power;
 mod prices;
 mod process;
 mod provision;
 mod regions;
+mod remains;
 mod settings;
 mod ssh;
+mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +39,8 @@ pub use settings::{SpawnSources, profile_names};
 pub use ssh::{SessionArgs, SessionVia};
 
 use commands::{
-    cleanup, config, connect, deliver, doctor, launch, list, logs, policy, proxy, reap, ssh_config, status,
+    cleanup, config, connect, deliver, doctor, extend, hibernate, launch, list, logs, policy, proxy, reap,
+    reboot, ssh_config, start, status, stop, terminate,
 };
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
@@ -61,6 +66,12 @@ pub fn run(
         Command::SshConfig(args) => ssh_config::run_ssh_config(args, ports, printer),
         Command::Proxy(args) => proxy::run_proxy(args, ports, printer),
         Command::Logs(args) => logs::run_logs(args, ports, printer),
+        Command::Extend(args) => extend::run_extend(args, ports, printer),
+        Command::Stop(args) => stop::run_stop(args, ports, printer),
+        Command::Hibernate(args) => hibernate::run_hibernate(args, ports, printer),
+        Command::Start(args) => start::run_start(args, ports, printer),
+        Command::Reboot(args) => reboot::run_reboot(args, ports, printer),
+        Command::Terminate(args) => terminate::run_terminate(args, ports, printer),
         Command::Reap(args) => reap::run_reap(args, ports, printer),
         Command::Cleanup(args) => cleanup::run_cleanup(args, ports, printer),
         Command::Policy(args) => policy::run_policy(args, printer),

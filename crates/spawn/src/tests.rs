@@ -5,9 +5,10 @@
 mod launch_choice_tests;
 mod launching;
 mod listing;
+mod power;
 mod provisioning_tests;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
@@ -47,13 +48,7 @@ fn memory() -> MemoryFleet {
 }
 
 fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'a> {
-    FaultyInstances {
-        fleet: cloud,
-        runs: RefCell::new(runs.iter().copied().collect()),
-        blind: Cell::new(0),
-        stubborn: vec![],
-        unread: vec![],
-    }
+    FaultyInstances { runs: RefCell::new(runs.iter().copied().collect()), ..FaultyInstances::new(cloud) }
 }
 
 /// An instance with a deadline `hours` ago and the action terminate.

@@ -32,6 +32,23 @@ pub enum LaunchFault {
     Throttled,
 }
 
+/// The fault in one change of an existing instance: of its power, its tags or its spot request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeFault {
+    /// No fault.
+    Fine,
+    /// The request never arrives.
+    Lost,
+    /// The request is executed, and its answer is lost.
+    ReplyLost,
+    /// The request is refused.
+    Refused,
+    /// The caller is killed before it sends the request: a panic with this value.
+    KilledBefore,
+    /// The caller is killed after the request was executed: a panic with this value.
+    KilledAfter,
+}
+
 /// An account that rejects the caller's credentials.
 pub struct FaultyAccount(
     /// The reason that AWS gives.
@@ -56,6 +73,42 @@ pub struct FaultyInstances<'a> {
     pub stubborn: Vec<String>,
     /// Codes of regions whose queries fail.
     pub unread: Vec<String>,
+    /// The faults of the next changes; later changes have none.
+    pub changes: RefCell<VecDeque<ChangeFault>>,
+}
+
+impl<'a> FaultyInstances<'a> {
+    /// Returns these instances without faults.
+    pub fn new(fleet: &'a MemoryFleet) -> FaultyInstances<'a> {
+        FaultyInstances {
+            fleet,
+            runs: RefCell::default(),
+            blind: Cell::new(0),
+            stubborn: Vec::new(),
+            unread: Vec::new(),
+            changes: RefCell::default(),
+        }
+    }
+
+    /// Sends a change with its fault.
+    fn change(&self, send: impl FnOnce() -> Result<(), FleetError>) -> Result<(), FleetError> {
+        let fault = self.changes.borrow_mut().pop_front().unwrap_or(ChangeFault::Fine);
+        let lost = || Err(FleetError::Failed("no answer in time".to_string()));
+        match fault {
+            ChangeFault::Fine => send(),
+            ChangeFault::Lost => lost(),
+            ChangeFault::ReplyLost => send().and_then(|()| lost()),
+            ChangeFault::Refused => Err(FleetError::Refused {
+                code: "UnauthorizedOperation".to_string(),
+                why: "you are not authorized".to_string(),
+            }),
+            ChangeFault::KilledBefore => std::panic::panic_any(fault),
+            ChangeFault::KilledAfter => {
+                drop(send());
+                std::panic::panic_any(fault)
+            }
+        }
+    }
 }
 
 impl Instances for FaultyInstances<'_> {
@@ -76,7 +129,7 @@ impl Instances for FaultyInstances<'_> {
     }
 
     fn cancel_spot_request(&self, region: &str, request: &str) -> Result<(), FleetError> {
-        self.fleet.cancel_spot_request(region, request)
+        self.change(|| self.fleet.cancel_spot_request(region, request))
     }
 
     fn end_instance(&self, region: &str, id: &str, how: ReapAction) -> Result<(), FleetError> {
@@ -90,11 +143,11 @@ impl Instances for FaultyInstances<'_> {
         if self.stubborn.iter().any(|stubborn| stubborn == id) {
             return Err(FleetError::Failed("AWS does not do it".to_string()));
         }
-        self.fleet.change_power(region, id, request)
+        self.change(|| self.fleet.change_power(region, id, request))
     }
 
     fn write_tags(&self, region: &str, id: &str, tags: &BTreeMap<String, String>) -> Result<(), FleetError> {
-        self.fleet.write_tags(region, id, tags)
+        self.change(|| self.fleet.write_tags(region, id, tags))
     }
 
     fn read_console(&self, region: &str, id: &str) -> Result<Option<String>, FleetError> {

@@ -23,6 +23,9 @@ use std::collections::BTreeMap;
 const MEMORY: SignedDuration = SignedDuration::from_hours(24);
 /// How long a new instance is invisible; AWS advises to allow five minutes.
 const UNSEEN: SignedDuration = SignedDuration::from_mins(4);
+/// How long a start and a stop take.
+const STARTING: SignedDuration = SignedDuration::from_secs(20);
+const STOPPING: SignedDuration = SignedDuration::from_secs(40);
 /// How long a terminated instance remains visible.
 const SHOWN: SignedDuration = SignedDuration::from_hours(1);
 
@@ -295,7 +298,12 @@ impl Instances for MemoryFleet {
         let Some(seen) = all.iter().find(|seen| seen.id == id) else {
             return refused("there is no such instance");
         };
+        let one_time = seen.spot.as_ref().is_some_and(|spot| spot.persistent == Known::Is(false));
         let next = match (request, seen.state) {
+            (PowerRequest::Stop | PowerRequest::ForceStop | PowerRequest::Hibernate, _) if one_time => {
+                let code = "UnsupportedOperation".to_string();
+                return Err(FleetError::Refused { code, why: "a one-time spot instance".to_string() });
+            }
             (PowerRequest::Terminate, _) => return self.end_instance(region, id, ReapAction::Terminate),
             (PowerRequest::Start, InstanceState::Stopped) => InstanceState::Pending,
             (PowerRequest::Hibernate, InstanceState::Running) if !seen.details.hibernates => {
@@ -310,7 +318,21 @@ impl Instances for MemoryFleet {
             (PowerRequest::Reboot, InstanceState::Running) => InstanceState::Running,
             (_, state) => return refused(&format!("it is {}", state.word())),
         };
-        self.change(id, |seen| seen.state = next);
+        let now = self.now.get();
+        let mut held = self.held.borrow_mut();
+        let Some(held) = held.iter_mut().find(|held| held.seen.id == id) else { return Ok(()) };
+        held.seen.state = next;
+        match next {
+            InstanceState::Pending => {
+                (held.seen.launched, held.seen.stopped) = (Known::Is(now), None);
+                held.settles = Some((domain::later(now, STARTING), InstanceState::Running, None));
+            }
+            InstanceState::Stopping => {
+                held.seen.stopped = Some(now);
+                held.settles = Some((domain::later(now, STOPPING), InstanceState::Stopped, None));
+            }
+            _ => {}
+        }
         Ok(())
     }
 

@@ -9,25 +9,25 @@ mod instances;
 mod keys;
 mod memory;
 mod memory_access;
-mod remote_access;
 mod memory_provisions;
 mod provisioning;
 mod quotas;
+mod remote_access;
 mod roles;
 
 pub use account::{Account, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
-pub use faulty::{FaultyAccount, FaultyInstances, LaunchFault};
+pub use faulty::{ChangeFault, FaultyAccount, FaultyInstances, LaunchFault};
 pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
 pub use images::{FoundImage, Images};
 pub use instances::{InstanceSelector, Instances, RegionInstances};
 pub use keys::{KeyPairView, Keys};
 pub use memory::MemoryFleet;
 pub use memory_access::MemoryAccess;
-pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
 pub use memory_provisions::{MemoryProvisions, ProvisionFault};
 pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups, RegionProvisions};
 pub use quotas::Quotas;
+pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
 pub use roles::{RoleView, Roles};
 
 /// Why a request to AWS failed; each text is a lowercase fragment.

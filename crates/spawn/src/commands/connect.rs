@@ -145,7 +145,8 @@ fn run_session_manager(
 ) -> Result<Exit, Failure> {
     let command = shell_command(instance, request.words, ports)?;
     let code = ports.processes.hand_over(&command);
-    code.map(exit_of).map_err(|error| Failure::broken(format!("aws cannot be started: {}", visible(&error.to_string()))))
+    code.map(exit_of)
+        .map_err(|error| Failure::broken(format!("aws cannot be started: {}", visible(&error.to_string()))))
 }
 
 /// Returns the exit code of a program as that of this one.

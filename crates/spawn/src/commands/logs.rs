@@ -131,7 +131,8 @@ mod tests {
         let check = |earlier: &str, now: &str, expected: &str| {
             assert_eq!(new_part(earlier, now), expected, "{earlier:?} {now:?}");
         };
-        let lines = |numbers: std::ops::Range<u32>| numbers.map(|n| format!("line {n}\n")).collect::<String>();
+        let lines =
+            |numbers: std::ops::Range<u32>| numbers.map(|n| format!("line {n}\n")).collect::<String>();
         check("", "a\n", "a\n");
         check("a\n", "a\nb\n", "b\n");
         check(&lines(0..20), &lines(0..20), "");

@@ -7,11 +7,12 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be started, entered or ended, and only spot requests with it can be cancelled.
-/// IAM cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's
-/// own and overdue. Only security groups and key pairs with the tag can be changed or deleted, and
-/// of all roles only spawn-instance can be given to an instance. Without --create-role an
-/// administrator creates that role, or launches have none.
+/// with that tag can be started, entered or ended, and only the tags of their time can be changed.
+/// Only spot requests with that tag can be cancelled. IAM cannot compare owners and deadlines, so
+/// spawn itself checks that an instance is the caller's own and overdue. Only security groups and
+/// key pairs with the tag can be changed or deleted, and of all roles only spawn-instance can be
+/// given to an instance. Without --create-role an administrator creates that role, or launches have
+/// none.
 #[derive(Debug, Args)]
 pub struct SpawnPolicyArgs {
     /// Leave out the permissions for launching, for a reaper
@@ -91,6 +92,14 @@ fn policy(launching: bool, create_role: bool) -> serde_json::Value {
             json!({
                 "Sid": "SpawnStart", "Effect": "Allow", "Action": STARTING, "Resource": instance,
                 "Condition": {"StringEquals": {(&managed): tag::YES}},
+            }),
+            json!({
+                "Sid": "SpawnTerms", "Effect": "Allow", "Action": "ec2:CreateTags", "Resource": instance,
+                "Condition": {
+                    "StringEquals": {(&managed): tag::YES},
+                    "ForAllValues:StringEquals": {"aws:TagKeys": [tag::EXPIRY, tag::START]},
+                    "Null": {"aws:TagKeys": "false"},
+                },
             }),
         ];
         launch.extend(provisioning(create_role));

@@ -8,12 +8,12 @@ use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::{CallerAccount, InstanceSelector};
 use jiff::SignedDuration;
 
-use crate::{Ports, ProcessCommand};
 use crate::ports::cloud_failure;
 use crate::ssh::{
     SessionFailure, SessionFault, SessionOptions, address_of, check_session_manager, connect_key,
     is_instance_id, jump_command, pin_host, send_key, ssh_settings, tunnel_command,
 };
+use crate::{Ports, ProcessCommand};
 
 /// Connect the standard input and output with an instance's ssh server; ssh starts this.
 ///
@@ -45,11 +45,7 @@ const SSH_PORT: u16 = 22;
 /// How long a start may take.
 const START_LIMIT: Duration = Duration::from_secs(600);
 
-pub(crate) fn run_proxy(
-    args: &ProxyArgs,
-    ports: &Ports<'_>,
-    printer: &mut Printer,
-) -> Result<Exit, Failure> {
+pub(crate) fn run_proxy(args: &ProxyArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
     if !is_instance_id(&args.id) {
         return Err(Failure::usage(format!("{:?} is not an instance id", args.id))
             .hint("spawn connect NAME finds an instance by its name"));
@@ -81,8 +77,11 @@ fn find(id: &str, region: &str, ports: &Ports<'_>) -> Result<InstanceView, Failu
     let answer = ports.instances.list_instances(&regions, InstanceSelector::Ids(&ids)).pop();
     let seen = answer.map_or(Ok(Vec::new()), |answer| answer.seen).map_err(Failure::broken)?;
     seen.into_iter().find(|seen| seen.id == id && seen.managed()).ok_or_else(|| {
-        Failure::new(FailureKind::NoMatch, format!("{id} does not exist in {region}, or spawn did not launch it"))
-            .hint("spawn ssh-config writes the instances that exist now")
+        Failure::new(
+            FailureKind::NoMatch,
+            format!("{id} does not exist in {region}, or spawn did not launch it"),
+        )
+        .hint("spawn ssh-config writes the instances that exist now")
     })
 }
 
@@ -147,7 +146,9 @@ fn connect(
     if let Some(command) = command {
         send()?;
         let code = ports.processes.hand_over(&command);
-        let code = code.map_err(|error| Failure::broken(format!("{} cannot be started: {error}", command.program.display())))?;
+        let code = code.map_err(|error| {
+            Failure::broken(format!("{} cannot be started: {error}", command.program.display()))
+        })?;
         return Ok(if code == 0 { Exit::Done } else { Exit::Program(u8::try_from(code).unwrap_or(1)) });
     }
     await_success(is_booting, ports, || relay(address, &instance.id, &send, ports))?;

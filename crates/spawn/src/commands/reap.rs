@@ -8,17 +8,17 @@ use std::time::Duration;
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer, Report};
-use domain::{Known, Timestamp};
+use domain::{Known, Timestamp, parse_span};
 use durable::SHARED;
 use fleet::instance::{InstanceState, InstanceView, ReapAction};
 use fleet::ports::{CallerAccount, InstanceSelector, Instances};
 use fleet::reap::{KeepReason, KeptInstance, ReapPlan, ReapScope, ReapTarget, plan, recheck};
-use fleet::remains::{RemainingResource, dollars};
 
 use crate::Ports;
 use crate::owner::owners;
 use crate::ports::cloud_failure;
 use crate::regions::{self, RegionScan};
+use crate::remains::{Remains, query_remains, report_remains};
 
 /// Show which of your instances are overdue, and end them with --yes.
 ///
@@ -28,6 +28,9 @@ use crate::regions::{self, RegionScan};
 /// of other owners, protected ones, copies, and those with unreadable tags are left alone, and the
 /// plan gives the reason. After an end, the disks, addresses and images that remain are listed with
 /// their monthly cost.
+///
+/// A stopped instance is overdue at its cap alone, but its disks cost money. With --stopped 30d, an
+/// instance that has been stopped for 30 days is terminated, and its disks are deleted.
 ///
 /// Without --yes nothing is changed. With --yes each instance is checked again first, and left
 /// alone if it no longer matches the plan. Exit code 0 when the plan was shown, or carried out and
@@ -49,6 +52,9 @@ pub struct ReapArgs {
     /// Owners of the instances, by their tag [default: the setting owner, and you]
     #[arg(long, value_name = "ARN", value_delimiter = ',')]
     pub owner: Vec<String>,
+    /// Also terminate instances that have been stopped for this long: 30d
+    #[arg(long, value_name = "SPAN")]
+    pub stopped: Option<String>,
 }
 
 /// The number of reads of an instance's state after its end, and the pause between them.
@@ -90,7 +96,9 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
     }
     let done = act(&shown, ports.instances, caller.now, ports.wait);
     printer.report(&Report::plain(done_page(&done)), ports.encode)?;
-    done.iter().for_each(|done| report_remains(done, printer));
+    for ended in done.iter().filter(|done| done.outcome == ReapOutcome::Ended) {
+        report_remains(&ended.end.region, &ended.end.id, &ended.remains, printer);
+    }
     let kept = report_kept(&shown, gap.is_ok(), printer);
     let failed = |done: &&ReapResult| matches!(done.outcome, ReapOutcome::Failed(_) | ReapOutcome::Asked);
     match done.iter().filter(failed).count() {
@@ -112,7 +120,10 @@ fn make(
     let chosen = regions::choose_regions(&args.region, caller)?;
     let own = || owners(ports.settings, caller);
     let owners = if args.owner.is_empty() { own() } else { args.owner.clone() };
-    let asks = ReapScope { account: caller.account.clone(), owners };
+    let stopped_for = args.stopped.as_deref().map(parse_span).transpose();
+    let stopped_for = stopped_for
+        .map_err(|error| Failure::usage(format!("--stopped: {error}")).hint("spawn reap --stopped 30d"))?;
+    let asks = ReapScope { account: caller.account.clone(), owners, stopped_for };
     let progress = printer.progress("querying all regions");
     let mut found = regions::query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
     request_protection(ports.instances, &mut found.seen, &asks, found.at);
@@ -142,8 +153,8 @@ struct ReapResult {
     state: Option<InstanceState>,
     /// Whether it was left alone although it is overdue.
     leaves_overdue: bool,
-    /// The resources that stay after its end, or why they could not be read.
-    remains: Result<Vec<RemainingResource>, String>,
+    /// The resources that stay after its end.
+    remains: Remains,
 }
 
 impl ReapResult {
@@ -172,7 +183,9 @@ fn act(shown: &ReapPlan, cloud: &dyn Instances, now: Timestamp, wait: &dyn Fn(Du
     let mut done: Vec<ReapResult> =
         dropped.into_iter().map(|(end, why)| leave_alone(end, why, &blind)).collect();
     for end in holds {
-        let remains = query_remains(cloud, &end, &found.seen);
+        let seen = found.seen.iter().find(|seen| seen.region == end.region && seen.id == end.id);
+        let keeps_disks = end.how == ReapAction::Stop;
+        let remains = seen.map_or(Ok(Vec::new()), |seen| query_remains(cloud, seen, keeps_disks));
         let cancelled =
             end.cancel.as_ref().map_or(Ok(()), |request| cloud.cancel_spot_request(&end.region, request));
         let outcome = match cancelled.and_then(|()| cloud.end_instance(&end.region, &end.id, end.how)) {
@@ -210,41 +223,6 @@ fn leave_alone(end: ReapTarget, why: Option<KeepReason>, blind: &BTreeMap<String
         (None, None) => ReapOutcome::Left("no longer as it was shown".to_string()),
     };
     ReapResult { leaves_overdue, ..ReapResult::new(end, outcome) }
-}
-
-/// Requests the resources that stay after an end. A stopped instance keeps all of its disks.
-fn query_remains(
-    cloud: &dyn Instances,
-    end: &ReapTarget,
-    seen: &[InstanceView],
-) -> Result<Vec<RemainingResource>, String> {
-    let seen = seen.iter().find(|seen| seen.region == end.region && seen.id == end.id);
-    let disks = seen.into_iter().flat_map(|seen| &seen.disks);
-    let stays = disks.filter(|disk| disk.stays || end.how == ReapAction::Stop);
-    let disks: Vec<String> = stays.map(|disk| disk.volume.clone()).collect();
-    cloud.list_remains(&end.region, &end.id, &disks).map_err(|error| error.to_string())
-}
-
-/// Prints the resources that stay after an end, with their monthly cost.
-fn report_remains(done: &ReapResult, printer: &mut Printer) {
-    if done.outcome != ReapOutcome::Ended {
-        return;
-    }
-    let (id, region) = (&done.end.id, &done.end.region);
-    match &done.remains {
-        Err(why) => printer.note(&format!("the disks and addresses that {id} leaves were not read: {why}")),
-        Ok(remains) if remains.is_empty() => {}
-        Ok(remains) => {
-            let list: Vec<String> = remains.iter().map(|one| one.sentence(region)).collect();
-            let known: u64 = remains.iter().filter_map(|one| one.monthly_cents(region)).sum();
-            let cost = match remains.iter().all(|one| one.monthly_cents(region).is_some()) {
-                true => format!("cost about {} a month", dollars(known)),
-                false if known == 0 => "cost money".to_string(),
-                false => format!("cost more than {} a month", dollars(known)),
-            };
-            printer.note(&format!("after {id}, {} remain and {cost}: {}", list.len(), list.join(", ")));
-        }
-    }
 }
 
 /// Names the instances that are overdue, or may be, and stay. Returns the exit code if nothing else
@@ -392,6 +370,10 @@ fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
             "--owner and --region cannot be combined with --yes --plan: the plan has its own",
         )
         .hint("leave out --owner and --region, or write another plan without --yes"));
+    }
+    if args.stopped.is_some() {
+        return Err(Failure::usage("--stopped cannot be combined with --yes --plan: the plan has its own")
+            .hint("leave out --stopped, or write another plan without --yes"));
     }
     let bad = |why: String| {
         Failure::new(FailureKind::Data, format!("{} is not a plan: {why}", file.display()))

@@ -76,7 +76,8 @@ fn drop_ambiguous(hosts: &mut [ConfigHost]) {
 fn page(hosts: &[ConfigHost]) -> Page {
     let names = ["host", "instance_id", "region", "user", "key"];
     let row = |host: &ConfigHost| -> Vec<Value> {
-        let key = if host.sends_key { "instance-connect".into() } else { host.identity.display().to_string() };
+        let key =
+            if host.sends_key { "instance-connect".into() } else { host.identity.display().to_string() };
         vec![
             host.alias.as_deref().unwrap_or(&host.id).into(),
             host.id.as_str().into(),

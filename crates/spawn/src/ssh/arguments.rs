@@ -154,8 +154,8 @@ fn checked_user(user: &str) -> Result<&str, Failure> {
     }
 }
 
-/// Returns the command that connects its standard streams with the ssh server at an address, through
-/// a bastion.
+/// Returns the command that connects its standard streams with the ssh server at an address,
+/// through a bastion.
 pub(crate) fn jump_command(jump: &str, address: IpAddr) -> Result<ProcessCommand, Failure> {
     let hops = checked_jump(jump)?;
     let mut list = OptionList::default();
@@ -284,7 +284,10 @@ mod tests {
         let call = SshCall { terminal: true, tty: true, jump, forwards: &forwards, ..call(WORDS) };
         let arguments = call.arguments().unwrap();
         let arguments = text(&arguments).join(" ");
-        assert!(arguments.ends_with("-L 8888:localhost:8888 -L 1:db:2 -t -p 22 -- 198.18.0.7"), "{arguments}");
+        assert!(
+            arguments.ends_with("-L 8888:localhost:8888 -L 1:db:2 -t -p 22 -- 198.18.0.7"),
+            "{arguments}"
+        );
         assert!(arguments.contains("-o ProxyJump=me@bastion.example.com:2222,[2001:db8::1] "), "{arguments}");
         assert!(!arguments.contains("BatchMode"), "{arguments}");
     }

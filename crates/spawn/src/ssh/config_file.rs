@@ -86,8 +86,7 @@ impl ConfigFiles {
     /// Writes the block of one instance before all others, so that its name is the newest one's.
     pub(crate) fn update(&self, host: &ConfigHost) -> Result<(), Failure> {
         let old = read(&self.own)?;
-        let kept: String =
-            blocks(&old).filter(|(id, ..)| *id != host.id).map(|(.., block)| block).collect();
+        let kept: String = blocks(&old).filter(|(id, ..)| *id != host.id).map(|(.., block)| block).collect();
         self.save(std::slice::from_ref(host), &kept)
     }
 
@@ -97,7 +96,8 @@ impl ConfigFiles {
             text.push_str(&block(host, &self.executable, &self.known_hosts)?);
         }
         text.push_str(kept);
-        durable::write_atomic(&self.own, text.as_bytes(), PRIVATE).map_err(|error| unwritten(&self.own, &error))
+        durable::write_atomic(&self.own, text.as_bytes(), PRIVATE)
+            .map_err(|error| unwritten(&self.own, &error))
     }
 
     /// Adds the line that includes the file to the user's configuration, before everything else.
@@ -149,10 +149,12 @@ fn block(host: &ConfigHost, executable: &Path, known_hosts: &Path) -> Result<Str
 
 /// Returns the command that ssh's shell starts, with the tokens of ssh escaped.
 fn proxy_command(host: &ConfigHost, executable: &Path) -> Result<String, Failure> {
-    let executable = executable.to_str().filter(|path| !path.chars().any(char::is_control)).ok_or_else(|| {
-        Failure::broken(format!("ssh cannot use the path {}", executable.display()))
-    })?;
-    let mut words = vec![executable, "spawn", "proxy", &host.id, "--region", &host.region, "--user", &host.user];
+    let executable = executable
+        .to_str()
+        .filter(|path| !path.chars().any(char::is_control))
+        .ok_or_else(|| Failure::broken(format!("ssh cannot use the path {}", executable.display())))?;
+    let mut words =
+        vec![executable, "spawn", "proxy", &host.id, "--region", &host.region, "--user", &host.user];
     if host.sends_key {
         words.push("--send-key");
     }
@@ -264,7 +266,11 @@ mod tests {
         assert!(files.include().unwrap());
         assert!(users.is_symlink());
         assert_eq!(files.taken_names().unwrap(), ["a", "b", "c"].map(String::from).into());
-        assert!(fs::read_to_string(home.path().join("dotfile")).unwrap().ends_with("\n\nHost a B\n  User x\nhost=c\n"));
+        assert!(
+            fs::read_to_string(home.path().join("dotfile"))
+                .unwrap()
+                .ends_with("\n\nHost a B\n  User x\nhost=c\n")
+        );
     }
 
     #[test]
@@ -273,9 +279,21 @@ mod tests {
         for name in ["try", "Try-2", "a_b", "0day"] {
             assert!(is_alias(name, &taken), "{name}");
         }
-        for name in
-            ["", "github.com", "Work", "localhost", "*", "!a", "-x", "a b", "a\nb", "i-0abc", "127", "é", "a,b"]
-        {
+        for name in [
+            "",
+            "github.com",
+            "Work",
+            "localhost",
+            "*",
+            "!a",
+            "-x",
+            "a b",
+            "a\nb",
+            "i-0abc",
+            "127",
+            "é",
+            "a,b",
+        ] {
             assert!(!is_alias(name, &taken), "{name:?}");
         }
     }

@@ -32,14 +32,18 @@ mod tests {
     #[test]
     fn keys_are_read_from_the_last_complete_block() {
         let check = |console: &str, expected: &[&str]| {
-            let expected: Vec<PublicKey> = expected.iter().filter_map(|line| PublicKey::parse(line)).collect();
+            let expected: Vec<PublicKey> =
+                expected.iter().filter_map(|line| PublicKey::parse(line)).collect();
             assert_eq!(console_host_keys(console), expected, "{console}");
         };
         let block = |lines: &str| format!("boot\r\n{BEGIN}\r\n{lines}\r\n{END}\r\nlogin: ");
         check("", &[]);
         check(&block(""), &[]);
         check(&block(ED25519), &[ED25519]);
-        check(&block(&format!("{LOCKED}\r\n[   9.1] audit: noise\r\n{ED25519}\r\n{LOCKED}")), &[LOCKED, ED25519]);
+        check(
+            &block(&format!("{LOCKED}\r\n[   9.1] audit: noise\r\n{ED25519}\r\n{LOCKED}")),
+            &[LOCKED, ED25519],
+        );
         check(&format!("{}{}", block(LOCKED), block(ED25519)), &[ED25519]);
         check(&format!("{}{BEGIN}\n{LOCKED}\n", block(ED25519)), &[ED25519]);
         check(&format!("{END}{BEGIN}\n{ED25519}"), &[]);

@@ -9,10 +9,10 @@ use fleet::instance::InstanceView;
 use lifecycle::tag::{self, SeenTag};
 
 use super::arguments::SshCall;
+use super::client::{PROBE_LIMIT, start_ssh};
 use super::host_key::console_host_keys;
 use super::known_hosts::KnownHosts;
 use super::public_key::PublicKey;
-use super::session::start_ssh;
 use super::session_failure::{SessionFailure, SessionFault};
 use crate::Ports;
 
@@ -72,19 +72,25 @@ fn server_key(
     let folder = TemporaryFolder::create(&known.path().with_file_name("once")).map_err(unusable)?;
     let own = KnownHosts::open(folder.path())?;
     let call = SshCall { known_hosts: own.path(), identity: None, terminal: false, ..*call };
-    let output = start_ssh(&call.probe_arguments(kind)?, b"", super::session::PROBE_LIMIT, ports)?;
+    let output = start_ssh(&call.probe_arguments(kind)?, b"", PROBE_LIMIT, ports)?;
     let found = own.keys(call.id)?.into_iter().next();
     found.ok_or_else(|| SessionFailure::of_connection(call.id, call.user, &output.stderr))
 }
 
 fn unknown(id: &str, console: Option<String>) -> SessionFailure {
     let why = console.map(|why| format!(": {}", visible(&why))).unwrap_or_default();
-    SessionFailure::of(SessionFault::HostKeyUnknown, format!("the host key of {id} is not published yet{why}"))
-        .hint("wait some minutes after a start, or accept the server's own key with --trust-first")
+    SessionFailure::of(
+        SessionFault::HostKeyUnknown,
+        format!("the host key of {id} is not published yet{why}"),
+    )
+    .hint("wait some minutes after a start, or accept the server's own key with --trust-first")
 }
 
 fn other_key(id: &str, key: &PublicKey, fingerprint: &str) -> SessionFailure {
-    let text = format!("the server is not {id}: its host key is {}, and spawnd published {fingerprint}", key.fingerprint());
+    let text = format!(
+        "the server is not {id}: its host key is {}, and spawnd published {fingerprint}",
+        key.fingerprint()
+    );
     SessionFailure::of(SessionFault::HostKeyChanged, text)
         .hint("the address may belong to another instance by now: run the same command again")
 }

@@ -84,14 +84,17 @@ pub(crate) fn key_of_file(path: &Path) -> Option<UserKey> {
 pub(crate) fn find_key<'a>(keys: &'a [UserKey], pair: &KeyPairView) -> Option<&'a UserKey> {
     match pair.public_key.as_deref().and_then(PublicKey::parse) {
         Some(public) => keys.iter().find(|key| key.public == public),
-        None => keys.iter().find(|key| is_fingerprint_of(&pair.fingerprint, &key.public, key.pkcs8.as_deref())),
+        None => {
+            keys.iter().find(|key| is_fingerprint_of(&pair.fingerprint, &key.public, key.pkcs8.as_deref()))
+        }
     }
 }
 
 /// Returns the files that may be private keys, in the order of their names.
 fn file_paths(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.take(MOST_FILES).filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut paths: Vec<PathBuf> =
+        entries.take(MOST_FILES).filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.retain(|path| path.extension().is_none_or(|ending| ending != "pub"));
     paths.sort();
     paths
@@ -163,7 +166,11 @@ mod tests {
     fn a_file_without_a_public_half_needs_the_pub_file_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old");
-        fs::write(&path, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n").unwrap();
+        fs::write(
+            &path,
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n",
+        )
+        .unwrap();
         assert_eq!(key_of_file(&path), None);
         fs::write(folder.path().join("old.pub"), RSA).unwrap();
         assert_eq!(key_of_file(&path).map(|key| key.place), Some(KeyPlace::LockedFile(path)));

@@ -35,8 +35,9 @@ const USERS: [(&str, &str, &str); 20] = [
 /// Returns the login user of an image, by its owner and its name.
 pub(crate) fn login_user(image: &ImageFacts) -> &'static str {
     let name = image.name.to_lowercase();
-    let fits =
-        |(owner, part, _): &&(&str, &str, &str)| (owner.is_empty() || *owner == image.owner) && name.contains(part);
+    let fits = |(owner, part, _): &&(&str, &str, &str)| {
+        (owner.is_empty() || *owner == image.owner) && name.contains(part)
+    };
     USERS.iter().find(fits).map_or(DEFAULT_USER, |(.., user)| user)
 }
 

@@ -67,8 +67,7 @@ const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 
 /// The algorithm `rsaEncryption` without parameters, in DER.
-const RSA_ALGORITHM: [u8; 15] =
-    [SEQUENCE, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
+const RSA_ALGORITHM: [u8; 15] = [SEQUENCE, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
 
 fn pkcs8_of(pkcs1: &[u8]) -> Option<Vec<u8>> {
     let mut inner = vec![INTEGER, 1, 0];

@@ -1,4 +1,5 @@
-//! Public keys in OpenSSH's format, from files, from agents and from AWS: all of it is foreign text.
+//! Public keys in OpenSSH's format, from files, from agents and from AWS: all of it is foreign
+//! text.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};

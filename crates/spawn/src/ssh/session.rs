@@ -13,6 +13,7 @@ use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::InstanceLogin;
 
 use super::arguments::{SshCall, quote_words};
+use super::client::{PROBE_LIMIT, not_started, start_ssh};
 use super::host_pin::ensure_pinned;
 use super::identity::{KeyPlace, UserKey, find_key, key_of_file, list_user_keys};
 use super::known_hosts::KnownHosts;
@@ -23,8 +24,6 @@ use crate::{Ports, ProcessCommand, ProcessOutput};
 
 /// ssh's exit code for its own failures.
 const SSH_FAILED: i32 = 255;
-/// How long a connection without a program may take.
-pub(super) const PROBE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The choices for a session. The default takes everything from the instance.
 #[derive(Debug, Clone, Default)]
@@ -325,26 +324,6 @@ pub(crate) fn pin_host(
         words: &[],
     };
     ensure_pinned(instance, &known, &call, options.trust_first, ports)
-}
-
-/// Starts ssh without a terminal.
-pub(super) fn start_ssh(
-    args: &[OsString],
-    input: &[u8],
-    limit: Duration,
-    ports: &Ports<'_>,
-) -> Result<ProcessOutput, SessionFailure> {
-    // Its messages decide what happens next, so they are in English.
-    let env = vec![("LC_ALL".into(), "C".into())];
-    let command = ProcessCommand { program: "ssh".into(), args: args.to_vec(), env };
-    ports.processes.capture(&command, input, limit).map_err(not_started)
-}
-
-fn not_started(error: io::Error) -> SessionFailure {
-    match error.kind() {
-        io::ErrorKind::NotFound => SessionFailure::no_client("ssh"),
-        _ => SessionFailure::of(SessionFault::Other, format!("ssh cannot be started: {error}")),
-    }
 }
 
 /// Makes an instance accept a public key for 60 seconds.

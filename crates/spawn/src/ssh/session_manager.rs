@@ -74,7 +74,9 @@ pub(crate) fn shell_command(
 /// Returns the command that connects its standard input and output with an instance's ssh server.
 pub(crate) fn tunnel_command(instance: &InstanceView, ports: &Ports<'_>) -> Result<ProcessCommand, Failure> {
     let mut args = start_session(instance)?;
-    args.extend(["--document-name", "AWS-StartSSHSession", "--parameters", "portNumber=22"].map(String::from));
+    args.extend(
+        ["--document-name", "AWS-StartSSHSession", "--parameters", "portNumber=22"].map(String::from),
+    );
     Ok(aws_command(args, ports))
 }
 

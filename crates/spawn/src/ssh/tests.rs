@@ -80,8 +80,7 @@ XlnCodc1knnf3rBq
 ";
 
 /// The public half of [`RSA_FILE`].
-pub(super) const RSA: &str =
-    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDxus5PuMmyYKlwJLGP0ii9150f+GxBSUlKpFdH2Utzzg/vCNjs2srateqkTumd6r+UuXs0fp0uBCcAOYYSltWcOW93XMyB7MyTq38v7klhQ+Ww+hUoGOmgX6vbG0SBkwdFx4YB8ykYxV+nPoHJbisu1iA+IPcGpt5UbROYXFZfyQ== try";
+pub(super) const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDxus5PuMmyYKlwJLGP0ii9150f+GxBSUlKpFdH2Utzzg/vCNjs2srateqkTumd6r+UuXs0fp0uBCcAOYYSltWcOW93XMyB7MyTq38v7klhQ+Ww+hUoGOmgX6vbG0SBkwdFx4YB8ykYxV+nPoHJbisu1iA+IPcGpt5UbROYXFZfyQ== try";
 
 /// openssl pkcs8 -topk8 -nocrypt -outform DER | openssl sha1 -c
 pub(super) const RSA_SHA1: &str = "59:56:84:db:4e:04:cf:8b:27:a4:7f:cd:03:b3:30:2c:82:fa:62:2a";

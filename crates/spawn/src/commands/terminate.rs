@@ -1,0 +1,61 @@
+use clap::Args;
+use console::{Exit, Failure, Printer, confirm};
+use fleet::power::PowerVerb;
+
+use crate::Ports;
+use crate::commands::power::{OwnedTargetArgs, change_targets, conclude, plan_targets};
+use crate::power::{PowerOutcome, PowerTarget};
+use crate::remains::report_remains;
+
+/// Terminate instances for good, and list the resources that remain.
+///
+/// The command asks on the terminal; --yes answers. A spot request is cancelled first, because it
+/// could launch another instance. Instances that AWS protects are refused. The state is read back,
+/// and the disks, addresses and images that remain are listed with their monthly cost.
+#[derive(Debug, Args)]
+pub struct TerminateArgs {
+    #[command(flatten)]
+    pub power: OwnedTargetArgs,
+    /// Terminate without a question
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+}
+
+pub(crate) fn run_terminate(
+    args: &TerminateArgs,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) -> Result<Exit, Failure> {
+    let verb = PowerVerb::Terminate;
+    let power = &args.power;
+    let mut targets = plan_targets(verb, &power.targets, &power.owner, ports, printer)?;
+    targets.iter_mut().for_each(|target| target.read_protection(ports));
+    if !power.dry_run && !args.yes && !ask(&targets)? {
+        printer.note("nothing was terminated");
+        return Ok(Exit::Done);
+    }
+    change_targets(verb, &mut targets, power.dry_run, ports, printer)?;
+    for ended in targets.iter().filter(|target| matches!(target.outcome, PowerOutcome::Done)) {
+        let seen = &ended.reading.seen;
+        report_remains(&seen.region, &seen.id, &ended.remains, printer);
+    }
+    conclude(verb, &targets)
+}
+
+/// Asks on the terminal. Refused instances are not part of the question.
+fn ask(targets: &[PowerTarget]) -> Result<bool, Failure> {
+    let ends: Vec<&PowerTarget> = targets.iter().filter(|target| target.plan.is_some()).collect();
+    if ends.is_empty() {
+        return Ok(true);
+    }
+    let one = |target: &&PowerTarget| {
+        let seen = &target.reading.seen;
+        format!("{} ({}, {} in {})", target.name(), seen.id, seen.instance_type, seen.region)
+    };
+    let list: Vec<String> = ends.iter().map(one).collect();
+    let ids: Vec<&str> = ends.iter().map(|target| target.reading.seen.id.as_str()).collect();
+    confirm(&format!("terminate {}?", list.join(", "))).ok_or_else(|| {
+        Failure::usage("there is no terminal for the question whether to terminate")
+            .hint(format!("spawn terminate {} --yes", ids.join(" ")))
+    })
+}
