@@ -1,5 +1,5 @@
 use clap::Args;
-use console::{Exit, Failure, Printer, confirm};
+use console::{Exit, Failure, Printer};
 use fleet::power::PowerVerb;
 
 use crate::Ports;
@@ -30,7 +30,7 @@ pub(crate) fn run_terminate(
     let power = &args.power;
     let mut targets = plan_targets(verb, &power.targets, &power.owner, ports, printer)?;
     targets.iter_mut().for_each(|target| target.read_protection(ports));
-    if !power.dry_run && !args.yes && !ask(&targets)? {
+    if !power.dry_run && !args.yes && !ask(&targets, ports)? {
         printer.note("nothing was terminated");
         return Ok(Exit::Done);
     }
@@ -43,7 +43,7 @@ pub(crate) fn run_terminate(
 }
 
 /// Asks on the terminal. Refused instances are not part of the question.
-fn ask(targets: &[PowerTarget]) -> Result<bool, Failure> {
+fn ask(targets: &[PowerTarget], ports: &Ports<'_>) -> Result<bool, Failure> {
     let ends: Vec<&PowerTarget> = targets.iter().filter(|target| target.plan.is_some()).collect();
     if ends.is_empty() {
         return Ok(true);
@@ -54,7 +54,7 @@ fn ask(targets: &[PowerTarget]) -> Result<bool, Failure> {
     };
     let list: Vec<String> = ends.iter().map(one).collect();
     let ids: Vec<&str> = ends.iter().map(|target| target.reading.seen.id.as_str()).collect();
-    confirm(&format!("terminate {}?", list.join(", "))).ok_or_else(|| {
+    (ports.agree)(&format!("terminate {}?", list.join(", "))).ok_or_else(|| {
         Failure::usage("there is no terminal for the question whether to terminate")
             .hint(format!("spawn terminate {} --yes", ids.join(" ")))
     })
