@@ -1,5 +1,6 @@
 //! spawn against the sandbox, as a user with only the permissions that `spawn policy` prints.
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -125,6 +126,38 @@ fn real_now(desk: &Desk) -> Timestamp {
 }
 
 const LAUNCH: [&str; 8] = ["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
+
+/// The port implementations of spawn name each call with its IAM action, as in
+/// `failed("ec2:RunInstances")`.
+#[test]
+fn the_policy_allows_every_call_of_spawn_and_no_other() {
+    let folder = tests::repository_root().join("crates/aws/src");
+    let mut called: BTreeSet<String> = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = if path.is_file() { std::fs::read_to_string(path).unwrap() } else { String::new() };
+        let named = text.split("failed(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        called.extend(named.filter(|name| name.contains(':')).map(String::from));
+    }
+    assert!(called.len() > 30, "{called:?}");
+    // Calls without `failed`: the caller's account, listing instances, and launching them.
+    let more = ["DescribeInstances", "DescribeRegions", "DescribeSpotInstanceRequests", "RunInstances"];
+    called.extend(more.map(|call| format!("ec2:{call}")));
+    called.insert("sts:GetCallerIdentity".to_string());
+    // Session Manager's own program makes this call, and IAM checks the other one at a launch.
+    called.extend(["ssm:StartSession", "iam:PassRole"].map(String::from));
+    let desk = Desk::default();
+    let policy = run_command(&mut desk.command("spawn", &["policy", "--create-role"])).expect_success();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let actions = policy["Statement"].as_array().unwrap().iter().flat_map(|one| match &one["Action"] {
+        Value::Array(list) => list.iter().map(|action| action.as_str().unwrap().to_string()).collect(),
+        one => vec![one.as_str().unwrap().to_string()],
+    });
+    let allowed: BTreeSet<String> = actions.collect();
+    let missing: Vec<&String> = called.difference(&allowed).collect();
+    let needless: Vec<&String> = allowed.difference(&called).collect();
+    assert!(missing.is_empty() && needless.is_empty(), "missing: {missing:?}, needless: {needless:?}");
+}
 
 #[test]
 fn a_dry_run_is_checked_by_ec2_and_launches_nothing() {

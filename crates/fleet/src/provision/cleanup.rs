@@ -99,7 +99,8 @@ pub fn plan_cleanup(facts: &CleanupFacts<'_>) -> CleanupPlan {
                 for (one, age) in rules.filter_map(|one| Some((one, old_age(one, facts.now)?))) {
                     if is_own_rule(&one.rule, facts.owners) {
                         let rule = CleanupResource::Rule { group: group.id.clone(), rule: one.rule.clone() };
-                        plan.items.push(item(rule, format!("added {} ago", domain::format_span(age))));
+                        let days = age.as_hours() / 24;
+                        plan.items.push(item(rule, format!("added {days} days ago")));
                     } else {
                         plan.foreign_rules += 1;
                     }

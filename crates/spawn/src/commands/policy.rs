@@ -7,12 +7,12 @@ use serde_json::json;
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
-/// with that tag can be started, rebooted or ended, and only the tags of their time can be changed.
-/// Only spot requests with that tag can be cancelled. IAM
-/// cannot compare owners and deadlines, so spawn itself checks that an instance is the caller's own
-/// and overdue. Only security groups and key pairs with the tag can be changed or deleted, and of
-/// all roles only spawn-instance can be given to an instance. Without --create-role an
-/// administrator creates that role, or launches have none.
+/// with that tag can be started, entered or ended, and only the tags of their time can be changed.
+/// Only spot requests with that tag can be cancelled. IAM cannot compare owners and deadlines, so
+/// spawn itself checks that an instance is the caller's own and overdue. Only security groups and
+/// key pairs with the tag can be changed or deleted, and of all roles only spawn-instance can be
+/// given to an instance. Without --create-role an administrator creates that role, or launches have
+/// none.
 #[derive(Debug, Args)]
 pub struct SpawnPolicyArgs {
     /// Leave out the permissions for launching, for a reaper

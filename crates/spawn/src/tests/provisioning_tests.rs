@@ -379,7 +379,7 @@ fn cleanup_deletes_only_what_no_instance_needs() {
     desk.cloud.forward(SignedDuration::from_hours(31 * 24));
     let old = desk.spawn(&["cleanup"]).good();
     assert!(
-        old.contains("rule,") && old.contains("port 22 from 203.0.113.7/32,planned,added 31d ago"),
+        old.contains("rule,") && old.contains("port 22 from 203.0.113.7/32,planned,added 31 days ago"),
         "{old}"
     );
     assert_eq!(old.lines().count(), 2, "{old}");
