@@ -14,7 +14,7 @@ use crate::costs::OnDemandPrices;
 use crate::listing::{ListedInstance, ListingSources, page};
 use crate::names::{TargetArgs, find_targets};
 use crate::open_ports::OpenPorts;
-use crate::ssh::{configured_options, Session, SessionOptions};
+use crate::ssh::{Session, SessionOptions, configured_options};
 
 /// Show everything that is known about instances, and with --why the reason that keeps them up.
 ///

@@ -1,17 +1,23 @@
+use catalog::rows::OnDemandPriceRow;
 use clap::Args;
 use console::{Exit, Failure, Printer};
+use fleet::cost::life_cost;
 use fleet::power::PowerVerb;
 
 use crate::Ports;
 use crate::commands::power::{OwnedTargetArgs, change_targets, conclude, plan_targets};
+use crate::costs::OnDemandPrices;
+use crate::listing::money;
 use crate::power::{PowerOutcome, PowerTarget};
 use crate::remains::report_remains;
+use crate::terms::InstanceReading;
 
 /// Terminate instances for good, and list the resources that remain.
 ///
 /// The command asks on the terminal; --yes answers. A spot request is cancelled first, because it
-/// could launch another instance. Instances that AWS protects are refused. The state is read back,
-/// and the disks, addresses and images that remain are listed with their monthly cost.
+/// could launch another instance. Instances that AWS protects are refused. The state is read back.
+/// Then the cost of the running time is printed, by the on-demand price of the local warehouse, and
+/// the disks, addresses and images that remain are listed with their monthly cost.
 #[derive(Debug, Args)]
 pub struct TerminateArgs {
     #[command(flatten)]
@@ -34,12 +40,31 @@ pub(crate) fn run_terminate(
         printer.note("nothing was terminated");
         return Ok(Exit::Done);
     }
+    let before: Vec<InstanceReading> = targets.iter().map(|target| target.reading.clone()).collect();
     change_targets(verb, &mut targets, power.dry_run, ports, printer)?;
-    for ended in targets.iter().filter(|target| matches!(target.outcome, PowerOutcome::Done)) {
+    for (ended, before) in targets.iter().zip(&before) {
+        if !matches!(ended.outcome, PowerOutcome::Done) {
+            continue;
+        }
         let seen = &ended.reading.seen;
+        report_cost(before, ports, printer);
         report_remains(&seen.region, &seen.id, &ended.remains, printer);
     }
     conclude(verb, &targets)
+}
+
+/// Prints the cost of the running time of an instance, as it was before its end.
+fn report_cost(before: &InstanceReading, ports: &Ports<'_>, printer: &mut Printer) {
+    let InstanceReading { seen, now } = before;
+    let prices = OnDemandPrices::read(&[seen], ports, printer, *now);
+    let cost = |price: &OnDemandPriceRow| {
+        let cost = life_cost(seen, price.price_per_hour, None, *now)?;
+        let least = if cost.is_complete { "" } else { "at least " };
+        Some(format!("{least}{}", money(cost.so_far, &price.currency)))
+    };
+    if let Some(cost) = prices.of(seen).and_then(cost) {
+        printer.note(&format!("{} has cost {cost} for its running time", seen.id));
+    }
 }
 
 /// Asks on the terminal. Refused instances are not part of the question.

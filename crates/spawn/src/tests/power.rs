@@ -209,6 +209,19 @@ fn a_termination_needs_a_yes_and_lists_what_stays() {
 }
 
 #[test]
+fn a_termination_prints_the_cost_of_the_running_time() {
+    let ran = spawn(&world(trial()), &["terminate", "try", "--yes"]);
+    // Twenty hours at $0.0104.
+    assert!(ran.err.contains("i-1 has cost $0.21 for its running time"), "{}", ran.err);
+    let with_disk =
+        change(trial(), |it| it.disks = vec![AttachedDisk { volume: "vol-1".into(), stays: true }]);
+    let ran = spawn(&world(with_disk), &["terminate", "try", "--yes"]);
+    assert!(ran.err.contains("i-1 has cost at least $0.21 "), "{}", ran.err);
+    let ran = spawn(&world(trial()), &["terminate", "try", "--dry-run"]);
+    assert!(!ran.err.contains("has cost"), "{}", ran.err);
+}
+
+#[test]
 fn a_protected_instance_is_not_terminated() {
     let spot = InstanceSpotRequest { request: "sir-1".into(), persistent: Known::Is(true) };
     let check = |protected: Known<bool>, expected: &str| {
@@ -341,8 +354,7 @@ fn extend_reached(cloud: &MemoryFleet, reached: &ReachedInstance) -> SpawnRun {
     cloud.change("i-1", |it| it.details.public_address = Some("203.0.113.9".into()));
     let keys = format!("-----BEGIN SSH HOST KEY KEYS-----\n{KEY}\n-----END SSH HOST KEY KEYS-----\n");
     cloud.set_console("i-1", &keys);
-    let (faulty, provisions) =
-        (FaultyInstances::new(cloud), MemoryProvisions::with_default_vpc("us-east-1"));
+    let (faulty, provisions) = (FaultyInstances::new(cloud), MemoryProvisions::with_default_vpc("us-east-1"));
     SpawnHome::new().with_ports(cloud, &faulty, &provisions, |ports, printer| {
         let ports = Ports {
             processes: reached,
@@ -373,7 +385,8 @@ fn without_spawnd_the_dead_man_is_moved_and_its_time_read_back() {
     drop(commands);
     let reached = ReachedInstance { armed: Some("28800"), ..ReachedInstance::new(exited(WITHOUT_SPAWND)) };
     let ran = extend_reached(&cloud, &reached);
-    let expected = "extend i-1: the dead-man is not armed for the new end; it powers itself off at 2026-11-23T20:15:00Z";
+    let expected =
+        "extend i-1: the dead-man is not armed for the new end; it powers itself off at 2026-11-23T20:15:00Z";
     assert_eq!(ran.failed(), expected);
     check_running_until(&cloud, noon() + hours(8));
 }
