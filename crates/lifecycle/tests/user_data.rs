@@ -8,7 +8,7 @@
 
 use jiff::SignedDuration;
 use lifecycle::DaemonSource;
-use lifecycle::dead_man::{UNITS, boothook};
+use lifecycle::dead_man::{self, UNITS, boothook};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -121,6 +121,27 @@ fn a_reboot_refills_nothing() {
     check("3\n", 120);
     check("garbled\n", 29_700);
     check("", 29_700);
+}
+
+#[test]
+fn an_extension_from_outside_moves_the_dead_man() {
+    let (folder, first) = disk();
+    let root = folder.path();
+    shell_of("i-1", root, &["-c", &first]);
+    let program = on_disk(root, dead_man::script());
+    shell_of("i-1", root, &["-c", &program, "sh", "set", "90000"]);
+    check_left(root, 90_000);
+    assert_eq!(read(root, "/var/lib/spawn/dead-man"), "90000 i-1\n");
+    let calls = read(root, "calls");
+    let last: Vec<&str> = calls.lines().rev().take(2).collect();
+    assert_eq!(last, ["is-active --quiet spawn-dead-man.timer", "restart spawn-dead-man.timer"]);
+    // Its own next boot continues.
+    dead_man("i-1", root, "count");
+    dead_man("i-1", root, "arm");
+    check_left(root, 90_000);
+    let wrong = Command::new("sh").args(["-c", &program, "sh", "set", "soon"]).status().expect("a shell");
+    assert_eq!(wrong.code(), Some(2));
+    check_left(root, 90_000);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag, SeenTag};
 use lifecycle::{LifeStatus, Terms, dead_man};
 
 use crate::Ports;
-use crate::ssh::{Session, SessionFailure, SessionOptions};
+use crate::ssh::{Session, SessionFailure, configured_options};
 use crate::terms::{InstanceReading, read_again};
 
 /// The time for spawnd to confirm a change, and the pause between two looks.
@@ -84,7 +84,8 @@ fn through_ssh(
     ports: &Ports<'_>,
 ) -> Result<Confirmation, String> {
     let unreached = |failed: SessionFailure| format!("it cannot be reached: {}", failed.failure.message);
-    let session = Session::open(&reading.seen, &SessionOptions::default(), ports).map_err(unreached)?;
+    let options = configured_options(ports).map_err(|failure| failure.message)?;
+    let session = Session::open(&reading.seen, &options, ports).map_err(unreached)?;
     let begun = (ports.clock)();
     loop {
         let status = session.run(&[SPAWND, "status", "--json"], b"", COMMAND_LIMIT).map_err(unreached)?;

@@ -14,8 +14,7 @@ use crate::costs::OnDemandPrices;
 use crate::listing::{ListedInstance, ListingSources, page};
 use crate::names::{TargetArgs, find_targets};
 use crate::open_ports::OpenPorts;
-use crate::settings::{SettingsLayer, SpawnSettings};
-use crate::ssh::{Session, SessionOptions};
+use crate::ssh::{Session, SessionOptions, configured_options};
 
 /// Show everything that is known about instances, and with --why the reason that keeps them up.
 ///
@@ -67,24 +66,13 @@ pub(crate) fn run_status(
         seen.iter().map(|seen| ListedInstance::new(seen, &sources)).collect();
     let why: Vec<IdleExplanation> = match args.why {
         true => {
-            let options = session_options(ports)?;
+            let options = configured_options(ports)?;
             listed.iter().map(|one| explain(one, &options, ports)).collect()
         }
         false => Vec::new(),
     };
     printer.report(&report(&listed, &why), ports.encode)?;
     Ok(Exit::Done)
-}
-
-/// Returns the login user and the bastion of the settings.
-fn session_options(ports: &Ports<'_>) -> Result<SessionOptions, Failure> {
-    let flags = SettingsLayer::default();
-    let ssh = SpawnSettings::resolve(ports.spawn_settings, None, flags, ports.settings)?.ssh;
-    Ok(SessionOptions {
-        user: ssh.user.map(|user| user.value),
-        jump: ssh.jump.map(|jump| jump.value),
-        ..SessionOptions::default()
-    })
 }
 
 /// Asks spawnd over ssh, and reads the heartbeat if it cannot be reached.

@@ -40,7 +40,7 @@ pub(crate) use public_key::PublicKey;
 pub(crate) use session::{
     Session, SessionOptions, SessionRoute, TerminalRequest, address_of, pin_host, send_key,
 };
-pub(crate) use session_args::ssh_settings;
 pub use session_args::{SessionArgs, SessionVia};
+pub(crate) use session_args::{configured_options, ssh_settings};
 pub(crate) use session_failure::{SessionFailure, SessionFault};
 pub(crate) use session_manager::{check_session_manager, shell_command, tunnel_command};

@@ -39,20 +39,30 @@ pub enum SessionVia {
 impl SessionArgs {
     /// Merges the flags with the settings.
     pub(crate) fn options(&self, ports: &Ports<'_>) -> Result<SessionOptions, Failure> {
-        let settings = ssh_settings(ports)?;
+        let configured = configured_options(ports)?;
         let route = |via| match via {
             SessionVia::Key => SessionRoute::Key,
             SessionVia::InstanceConnect => SessionRoute::InstanceConnect,
             SessionVia::SessionManager => SessionRoute::SessionManager,
         };
         Ok(SessionOptions {
-            user: self.user.clone().or(settings.user.map(|user| user.value)),
-            jump: settings.jump.map(|jump| jump.value),
+            user: self.user.clone().or(configured.user),
+            jump: configured.jump,
             identity: self.identity.clone(),
             trust_first: self.trust_first,
             via: self.via.map(route),
         })
     }
+}
+
+/// Returns the login user and the bastion of the settings.
+pub(crate) fn configured_options(ports: &Ports<'_>) -> Result<SessionOptions, Failure> {
+    let settings = ssh_settings(ports)?;
+    Ok(SessionOptions {
+        user: settings.user.map(|user| user.value),
+        jump: settings.jump.map(|jump| jump.value),
+        ..SessionOptions::default()
+    })
 }
 
 /// Returns the settings of connections.

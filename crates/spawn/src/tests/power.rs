@@ -6,6 +6,7 @@ use console::FailureKind;
 use fleet::bound::{LifeBound, bound};
 use fleet::ports::ChangeFault;
 use lifecycle::tag::{SeenTag, StartTag};
+use lifecycle::{EndCause, EndStatus, HeartbeatStatus, LifeStatus};
 
 use super::*;
 
@@ -208,6 +209,19 @@ fn a_termination_needs_a_yes_and_lists_what_stays() {
 }
 
 #[test]
+fn a_termination_prints_the_cost_of_the_running_time() {
+    let ran = spawn(&world(trial()), &["terminate", "try", "--yes"]);
+    // Twenty hours at $0.0104.
+    assert!(ran.err.contains("i-1 has cost $0.21 for its running time"), "{}", ran.err);
+    let with_disk =
+        change(trial(), |it| it.disks = vec![AttachedDisk { volume: "vol-1".into(), stays: true }]);
+    let ran = spawn(&world(with_disk), &["terminate", "try", "--yes"]);
+    assert!(ran.err.contains("i-1 has cost at least $0.21 "), "{}", ran.err);
+    let ran = spawn(&world(trial()), &["terminate", "try", "--dry-run"]);
+    assert!(!ran.err.contains("has cost"), "{}", ran.err);
+}
+
+#[test]
 fn a_protected_instance_is_not_terminated() {
     let spot = InstanceSpotRequest { request: "sir-1".into(), persistent: Known::Is(true) };
     let check = |protected: Known<bool>, expected: &str| {
@@ -280,6 +294,149 @@ fn an_extension_is_confirmed_by_spawnd() {
     let out = spawn(&cloud, &["extend", "try", "2h"]).good();
     assert!(out.contains("i-1,try,us-east-1,extended,8h,2026-11-23T20:00:00Z,spawnd,,running,6h"), "{out}");
     assert_eq!(terms(&cloud), ExpiryTag { intent: BudgetIntent::Running(noon() + hours(8)), generation: 2 });
+}
+
+/// The programs of a machine that reaches the instance. spawnd answers on it with this status.
+struct ReachedInstance {
+    status: ProcessOutput,
+    /// The seconds that the dead-man has armed, as its script prints them; none for the wanted ones.
+    armed: Option<&'static str>,
+    commands: RefCell<Vec<String>>,
+}
+
+impl ReachedInstance {
+    fn new(status: ProcessOutput) -> ReachedInstance {
+        ReachedInstance { status, armed: None, commands: RefCell::default() }
+    }
+}
+
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
+impl ProcessRunner for ReachedInstance {
+    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+        let done = |stdout: &str| {
+            let stdout = stdout.as_bytes().to_vec();
+            Ok(ProcessOutput { code: Some(0), stdout, ..ProcessOutput::default() })
+        };
+        let last = command.args.last().unwrap().to_str().unwrap();
+        match command.program.to_str() {
+            Some("ssh-keygen") => {
+                std::fs::write(last, "private").unwrap();
+                std::fs::write(format!("{last}.pub"), format!("{KEY} spawn\n")).unwrap();
+                done("")
+            }
+            Some("ssh") => {
+                self.commands.borrow_mut().push(last.to_string());
+                match last.rsplit_once(" 'set' ") {
+                    Some((_, seconds)) => done(self.armed.unwrap_or(seconds.trim_matches('\''))),
+                    None => Ok(self.status.clone()),
+                }
+            }
+            _ => Err(std::io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn stream(
+        &self,
+        _: &ProcessCommand,
+        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
+    ) -> std::io::Result<Option<i32>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn hand_over(&self, _: &ProcessCommand) -> std::io::Result<i32> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Extends the instance by two hours from a machine that reaches it.
+fn extend_reached(cloud: &MemoryFleet, reached: &ReachedInstance) -> SpawnRun {
+    cloud.change("i-1", |it| it.details.public_address = Some("203.0.113.9".into()));
+    let keys = format!("-----BEGIN SSH HOST KEY KEYS-----\n{KEY}\n-----END SSH HOST KEY KEYS-----\n");
+    cloud.set_console("i-1", &keys);
+    let (faulty, provisions) = (FaultyInstances::new(cloud), MemoryProvisions::with_default_vpc("us-east-1"));
+    SpawnHome::new().with_ports(cloud, &faulty, &provisions, |ports, printer| {
+        let ports = Ports {
+            processes: reached,
+            home: ports.home.clone(),
+            executable: ports.executable.clone(),
+            ..*ports
+        };
+        let args = SpawnArgs::try_parse_from(["spawn", "extend", "try", "2h"]).unwrap();
+        run(&args, &ports, printer, cloud.now())
+    })
+}
+
+const WITHOUT_SPAWND: i32 = 127;
+
+fn exited(code: i32) -> ProcessOutput {
+    ProcessOutput { code: Some(code), ..ProcessOutput::default() }
+}
+
+#[test]
+fn without_spawnd_the_dead_man_is_moved_and_its_time_read_back() {
+    let cloud = world(trial());
+    let reached = ReachedInstance::new(exited(WITHOUT_SPAWND));
+    let out = extend_reached(&cloud, &reached).good();
+    assert!(out.contains("i-1,try,us-east-1,extended,8h,2026-11-23T20:00:00Z,the dead-man,,"), "{out}");
+    // Eight hours, the grace period of five minutes, and ten minutes.
+    let commands = reached.commands.borrow();
+    assert!(commands[1].ends_with(" 'set' '29700'"), "{commands:?}");
+    drop(commands);
+    let reached = ReachedInstance { armed: Some("28800"), ..ReachedInstance::new(exited(WITHOUT_SPAWND)) };
+    let ran = extend_reached(&cloud, &reached);
+    let expected =
+        "extend i-1: the dead-man is not armed for the new end; it powers itself off at 2026-11-23T20:15:00Z";
+    assert_eq!(ran.failed(), expected);
+    check_running_until(&cloud, noon() + hours(8));
+}
+
+#[test]
+fn spawnd_without_a_role_confirms_an_extension_by_its_status() {
+    let status = |generation: u64| {
+        let end = EndStatus { cause: EndCause::Expiry, action: EndAction::Stop, seconds: 28_800 };
+        let heartbeat =
+            HeartbeatStatus { every_seconds: None, written: 0, failed: 0, sentence: "off".into() };
+        let status = LifeStatus {
+            end,
+            until: noon() + hours(8),
+            clock: "aws".into(),
+            cap: None,
+            idle_end: None,
+            idle_seconds: 0,
+            idle_timeout_seconds: None,
+            generation,
+            tag: "generation 1".into(),
+            dead_man_seconds: None,
+            leases: vec![],
+            signals: vec![],
+            heartbeat,
+            troubles: vec![],
+        };
+        ProcessOutput { stdout: serde_json::to_vec(&status).unwrap(), ..exited(0) }
+    };
+    let cloud = world(trial());
+    let out = extend_reached(&cloud, &ReachedInstance::new(status(2))).good();
+    assert!(out.contains("extended,8h,2026-11-23T20:00:00Z,spawnd,,"), "{out}");
+    // It does not read the tag: the extension is withdrawn.
+    let cloud = world(trial());
+    let ran = extend_reached(&cloud, &ReachedInstance::new(status(1)));
+    let expected = "extend i-1: spawnd has not read the tag after 1m30s (generation 1); it powers itself off at 2026-11-23T18:15:00Z";
+    assert_eq!(ran.failed(), expected);
+    assert_eq!(terms(&cloud), ExpiryTag { intent: BudgetIntent::Running(noon() + hours(6)), generation: 3 });
+}
+
+#[test]
+fn an_extension_that_nothing_confirms_is_withdrawn_unless_spawnd_was_seen() {
+    let cloud = world(trial());
+    let ran = spawn(&cloud, &["extend", "try", "2h"]);
+    assert!(ran.failed().contains("it powers itself off at 2026-11-23T18:15:00Z"), "{}", ran.failed());
+    assert_eq!(terms(&cloud).intent, BudgetIntent::Running(noon() + hours(6)));
+    let cloud = world(change(trial(), |it| drop(it.tags.insert(tag::SEEN.into(), seen_tag(1)))));
+    let ran = spawn(&cloud, &["extend", "try", "2h"]);
+    let expected = "extend i-1: the tag is written, but spawnd did not confirm it within 90s: ";
+    assert!(ran.failed().starts_with(expected), "{}", ran.failed());
+    assert_eq!(terms(&cloud).intent, BudgetIntent::Running(noon() + hours(8)), "spawnd may still read it");
 }
 
 #[test]
