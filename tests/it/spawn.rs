@@ -406,7 +406,9 @@ fn an_instance_that_was_stopped_over_night_is_not_ended_early() {
     call(&world, "StopInstances", &id);
     forward(&world, 10 * HOUR);
     let stopped = world.rows(&["list"]);
-    assert_eq!((&stopped[0]["time_left"], &stopped[0]["until"]), (&json!("5h"), &Value::Null), "{stopped:?}");
+    // Some seconds pass between the launch and the stop.
+    assert!([json!("5h"), json!("4h59m")].contains(&stopped[0]["time_left"]), "{stopped:?}");
+    assert_eq!(stopped[0]["until"], Value::Null, "{stopped:?}");
     call(&world, "StartInstances", &id);
     forward(&world, 1_200);
     let started = world.rows(&["list"]);
