@@ -42,6 +42,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "spawn/src/launcher/user_data.rs",
             "spawn/src/settings/trust.rs",
             "spawn/src/provision/local_user.rs",
+            "spawn/src/tests/power.rs",
             "spawnd",
             "truffle/src/commands/export.rs",
             "truffle/src/commands/query.rs",
