@@ -15,6 +15,7 @@ use xtask::style::rust_code;
 
 /// The crates that each crate may depend on. All others are forbidden.
 const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("analysis", &["domain"]),
     ("app", &["catalog", "console", "domain", "durable", "lake", "truffle", "warehouse"]),
     ("aws", &["catalog", "domain", "fleet", "lifecycle"]),
     ("catalog", &["domain"]),
@@ -37,15 +38,17 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
             "console",
             "domain",
             "lake_writer",
+            "notify",
             "sandbox",
             "spawn",
             "warehouse",
         ],
     ),
+    ("notify", &["domain"]),
     ("sandbox", &["catalog", "console", "domain", "durable", "fleet", "lifecycle"]),
     ("spawn", &["catalog", "console", "domain", "durable", "fleet", "lifecycle"]),
     ("spawnd", &["domain", "durable", "lifecycle"]),
-    ("truffle", &["catalog", "console", "domain", "durable"]),
+    ("truffle", &["analysis", "catalog", "console", "domain", "durable"]),
     ("warehouse", &["catalog", "domain", "durable"]),
 ];
 
@@ -55,6 +58,7 @@ const LARGE_DEPENDENCIES: &[(&str, &str)] = &[
     ("arrow", "warehouse"),
     ("landlock", "warehouse"),
     ("seccompiler", "warehouse"),
+    ("lettre", "notify"),
     ("polars", "lake_writer"),
     ("aws-config", "aws"),
     ("aws-sdk-cloudwatch", "aws"),

@@ -1,0 +1,1 @@
+//! Delivery of alerts: a webhook over HTTPS and mail over SMTP with TLS.
