@@ -1,5 +1,6 @@
 //! An alert as a mail, over SMTP with TLS. Without TLS nothing is sent.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -123,8 +124,9 @@ fn refusal(error: &lettre::transport::smtp::Error) -> String {
 }
 
 fn failure(error: &lettre::transport::smtp::Error) -> String {
-    if error.is_tls() {
-        return "no secure connection to the mail server: its certificate is not accepted".to_string();
+    if error.is_tls() || has_invalid_data(error) {
+        return "no secure connection to the mail server: its certificate or its TLS is not accepted"
+            .to_string();
     }
     if error.is_timeout() {
         return "no answer of the mail server in time".to_string();
@@ -133,4 +135,16 @@ fn failure(error: &lettre::transport::smtp::Error) -> String {
         return "the mail server does not offer what is asked for, such as STARTTLS or a login".to_string();
     }
     "the mail server cannot be reached".to_string()
+}
+
+/// Whether rustls refused the handshake, which arrives as an error of input.
+fn has_invalid_data(error: &lettre::transport::smtp::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if inner.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::InvalidData) {
+            return true;
+        }
+        source = inner.source();
+    }
+    false
 }
