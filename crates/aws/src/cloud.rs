@@ -19,7 +19,7 @@ use fleet::instance::{
     PowerRequest, ReapAction,
 };
 use fleet::launch::{LaunchReply, LaunchRequest};
-use fleet::ports::{Account, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
+use fleet::ports::{Account, AccountRegions, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
 use fleet::remains::RemainingResource;
 use lifecycle::tag;
 use tokio::sync::Semaphore;
@@ -40,21 +40,38 @@ impl AwsClient {
 impl Account for AwsClient {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
         let config = self.config(None);
-        let dated = ServerDate::default();
-        let asked = self.runtime.block_on(async {
-            let (identity, regions) =
-                tokio::join!(account::identity(&config, &dated), account::region_names(&config, &dated));
-            // The failure of the identity explains the other one.
-            let ((account, arn), (regions, disabled)) = (identity?, regions?);
-            Ok((account, arn, regions, disabled))
-        });
-        let (account, arn, regions, disabled) = asked.map_err(|error| match error {
-            SourceError::Credentials(why) => FleetError::Credentials(why),
-            other => FleetError::Failed(other.to_string()),
-        })?;
-        let now =
-            dated.first().ok_or_else(|| FleetError::Failed("the answer of AWS has no Date header".into()))?;
-        Ok(CallerAccount { account, arn, regions, disabled, now })
+        self.runtime.block_on(read_caller(&config))
+    }
+
+    fn regions(&self) -> Result<AccountRegions, FleetError> {
+        let config = self.config(None);
+        self.runtime.block_on(read_regions(&config))
+    }
+
+    fn caller_and_regions(&self) -> Result<(CallerAccount, AccountRegions), FleetError> {
+        let config = self.config(None);
+        let (caller, regions) =
+            self.runtime.block_on(async { tokio::join!(read_caller(&config), read_regions(&config)) });
+        Ok((caller?, regions?))
+    }
+}
+
+async fn read_caller(config: &SdkConfig) -> Result<CallerAccount, FleetError> {
+    let dated = ServerDate::default();
+    let (account, arn) = account::identity(config, &dated).await.map_err(account_failure)?;
+    let missing = || FleetError::Failed("the answer of AWS has no Date header".to_string());
+    Ok(CallerAccount { account, arn, now: dated.first().ok_or_else(missing)? })
+}
+
+async fn read_regions(config: &SdkConfig) -> Result<AccountRegions, FleetError> {
+    let names = account::region_names(config, &ServerDate::default()).await;
+    names.map(|(enabled, disabled)| AccountRegions { enabled, disabled }).map_err(account_failure)
+}
+
+fn account_failure(error: SourceError) -> FleetError {
+    match error {
+        SourceError::Credentials(why) => FleetError::Credentials(why),
+        other => FleetError::Failed(other.to_string()),
     }
 }
 

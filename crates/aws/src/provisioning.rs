@@ -23,7 +23,7 @@ impl Provisioning for AwsClient {
         let iam = clients::iam(&self.config(None), &ServerDate::default());
         let role = async {
             match query.role {
-                Some((name, policy)) => Some(read_role(&iam, name, policy).await),
+                Some(role) => Some(read_role(&iam, role).await),
                 None => None,
             }
         };

@@ -5,7 +5,7 @@ use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::{SignedDuration, Timestamp, format_span};
-use fleet::ports::{CallerAccount, FleetError};
+use fleet::ports::{AccountRegions, CallerAccount, FleetError};
 use fleet::provision::ProvisionPlan;
 use fleet::refusal::vcpu_quota;
 
@@ -79,9 +79,9 @@ pub(crate) fn run_doctor(
         None => ports.settings.region.value.to_string(),
     };
     let progress = printer.progress("checking");
-    let mut checks = match ports.account.caller() {
-        Ok(caller) => account_checks(&caller, &region, ports),
-        Err(error) => vec![DoctorCheck::of_failure("credentials", cloud_failure(error))],
+    let mut checks = match regions::read_account(ports) {
+        Ok((caller, usable)) => account_checks(&caller, &usable, &region, ports),
+        Err(failure) => vec![DoctorCheck::of_failure("credentials", failure)],
     };
     checks.extend(machine_checks(ports));
     drop(progress);
@@ -95,12 +95,17 @@ pub(crate) fn run_doctor(
 }
 
 /// Returns the checks that need AWS.
-fn account_checks(caller: &CallerAccount, region: &str, ports: &Ports<'_>) -> Vec<DoctorCheck> {
+fn account_checks(
+    caller: &CallerAccount,
+    usable: &AccountRegions,
+    region: &str,
+    ports: &Ports<'_>,
+) -> Vec<DoctorCheck> {
     let mut checks = vec![
         DoctorCheck::ok("credentials", format!("account {}, {}", caller.account, caller.arn)),
         clock_check(caller.now, (ports.clock)()),
     ];
-    if let Err(failure) = regions::choose_regions(&[region.to_string()], caller) {
+    if let Err(failure) = regions::choose_regions(&[region.to_string()], caller, usable) {
         checks.push(DoctorCheck::of_failure("region", failure));
         return checks;
     }
@@ -177,7 +182,7 @@ fn unread(check: &'static str, error: FleetError) -> DoctorCheck {
 
 /// Returns the checks of the key, the security group and the role, by the plan of a launch.
 fn provision_checks(caller: &CallerAccount, region: &str, ports: &Ports<'_>) -> Vec<DoctorCheck> {
-    let flags = ProvisionFlags { region, ssh_from: "auto", ..ProvisionFlags::default() };
+    let flags = ProvisionFlags { region, ssh_from: "auto", compares_role: true, ..ProvisionFlags::default() };
     let refused = match plan_provision(&flags, caller, ports) {
         Ok(plan) => return plan_checks(&plan),
         Err(failure) => failure,

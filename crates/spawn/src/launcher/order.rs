@@ -156,6 +156,7 @@ impl LaunchOrder {
             role: self.role.as_deref(),
             ssh_from: &self.ssh_from,
             open: self.open,
+            compares_role: false,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::owner::owners;
 use crate::ports::cloud_failure_in;
 use crate::prices::{HourlyPrice, price_of};
 use crate::provision::plan_provision;
+use crate::ssh::login_user;
 
 /// A launch that can be shown or carried out.
 pub(crate) struct PreparedLaunch {
@@ -77,10 +78,12 @@ impl PreparedLaunch {
             DaemonFile::load(&ports.executable, architecture)?;
         }
         request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
+        let user = login_user(&image);
         order.image = image.id;
         let price = price_of(&request, ports, caller.now);
         let mut record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);
         record.access = order.access.clone();
+        record.access.user.get_or_insert_with(|| user.to_string());
         record.fresh = !provisions.is_settled();
         let mut prepared = PreparedLaunch { record, terms, price, order, provisions, own };
         prepared.use_provisions(prepared.provisions.existing());
