@@ -2,7 +2,6 @@
 //! and ends them one by one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
@@ -22,10 +21,9 @@ use fleet::launch::{LaunchReply, LaunchRequest};
 use fleet::ports::{Account, AccountRegions, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
 use fleet::remains::RemainingResource;
 use lifecycle::tag;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clients::{self, REGIONS_AT_ONCE, ServerDate};
+use crate::clients::{self, ServerDate};
 use crate::{AwsClient, account, launch_call, values};
 
 pub(crate) use crate::fleet_error::{failed, gap};
@@ -193,13 +191,13 @@ fn filters(which: InstanceSelector<'_>) -> Vec<Filter> {
     }
 }
 
+/// Queries all regions at once, so that the answer takes as long as the slowest region. There are
+/// about forty, and their answers are small.
 async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec<RegionInstances> {
-    let gate = Arc::new(Semaphore::new(REGIONS_AT_ONCE));
     let mut tasks = JoinSet::new();
     for (number, region) in regions.iter().cloned().enumerate() {
-        let (config, filters, gate) = (config.clone(), filters.to_vec(), gate.clone());
+        let (config, filters) = (config.clone(), filters.to_vec());
         tasks.spawn(async move {
-            let _turn = gate.acquire().await;
             let dated = ServerDate::default();
             let client = clients::ec2(&config, Some(&region), &dated);
             let seen = instances(&client, &region, &filters).await;

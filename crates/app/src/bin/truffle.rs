@@ -29,7 +29,7 @@ fn main() -> ExitCode {
             version: app::VERSION,
             completions: &completion::script,
         };
-        truffle::run(&args, &ports, &mut app::printer(&settings, screen), app::now()?)
+        truffle::run(&args, &ports, &mut app::printer(&settings, screen), console::now()?)
     });
     app::finish(flags.quiet, result)
 }
