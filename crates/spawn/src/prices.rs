@@ -115,8 +115,8 @@ fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>) -> Vec<ZonePrice> {
 /// chooses the zone, or the name of a zone is another zone in each account.
 fn highest(prices: Vec<ZonePrice>, zone: Option<&str>) -> Option<HourlyPrice> {
     let is_named = zone.is_some_and(AzId::is_valid);
-    let in_zone = prices.into_iter().filter(|one| !is_named || zone == Some(one.az_id.as_str()));
-    in_zone.last().map(|one| one.price)
+    let mut in_zone = prices.into_iter().filter(|one| !is_named || zone == Some(one.az_id.as_str()));
+    in_zone.next_back().map(|one| one.price)
 }
 
 fn ask(name: &str, given: &[(&str, &str)], ports: &Ports<'_>, now: Timestamp) -> Result<Page, String> {

@@ -198,7 +198,7 @@ fn provision_checks(
         region,
         subnet: settings.subnet.as_ref().map(|subnet| subnet.value.as_str()),
         key: settings.key.as_ref().map(|key| key.value.as_str()),
-        groups: settings.groups.as_ref().map_or(&[], |groups| groups.value.as_slice()),
+        groups: settings.groups.as_ref().map_or(&[][..], |groups| groups.value.as_slice()),
         role: settings.chosen_role(),
         ssh_from: &settings.ssh.from.value,
         compares_role: true,

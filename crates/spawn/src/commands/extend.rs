@@ -90,7 +90,7 @@ pub(crate) fn run_extend(
 fn read_request<'a>(args: &'a ExtendArgs, ports: &Ports<'_>) -> Result<(&'a [String], TermsRequest), Failure> {
     const HINT: &str = "spawn extend NAME 2h, or spawn extend NAME --until 18:00";
     if let Some(text) = &args.until {
-        return Ok((&args.words, TermsRequest::ExtendTo(parse_end(text, ports)?)));
+        return Ok((args.words.as_slice(), TermsRequest::ExtendTo(parse_end(text, ports)?)));
     }
     match args.words.split_last() {
         Some((span, names)) if !names.is_empty() => {
