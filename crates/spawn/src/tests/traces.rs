@@ -84,3 +84,54 @@ fn the_user_of_a_copied_tag_is_not_used() {
         assert!(out.contains(expected), "{expected}: {out}");
     }
 }
+
+/// A machine on which every program fails with the same error.
+#[derive(Default)]
+struct FailingPrograms(RefCell<Vec<Vec<String>>>);
+
+impl ProcessRunner for FailingPrograms {
+    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+        let words = [&command.program].into_iter().chain(&command.args);
+        self.0.borrow_mut().push(words.map(|word| word.to_str().unwrap().to_string()).collect());
+        let stderr = b"note: starting\nerror: there is no capacity\n".to_vec();
+        Ok(ProcessOutput { code: Some(1), stderr, ..ProcessOutput::default() })
+    }
+
+    fn stream(
+        &self,
+        _: &ProcessCommand,
+        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
+    ) -> std::io::Result<Option<i32>> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+
+    fn hand_over(&self, _: &ProcessCommand) -> std::io::Result<i32> {
+        Err(std::io::ErrorKind::NotFound.into())
+    }
+}
+
+#[test]
+fn the_proxy_starts_an_instance_with_the_account_of_the_configuration() {
+    let cloud = memory();
+    cloud.add(change(instance("i-1", -1), |it| it.state = InstanceState::Stopped));
+    let programs = FailingPrograms::default();
+    let words = ["spawn", "--account", "work", "proxy", "i-1", "--region", "us-east-1"];
+    let args = SpawnArgs::try_parse_from(words).unwrap();
+    let start = ("SPAWN_SSH_START".to_string(), "yes".to_string());
+    let sources = SpawnSources { env: [start].into(), ..SpawnSources::default() };
+    let provisions = MemoryProvisions::with_default_vpc("us-east-1");
+    let ran = SpawnHome::new().with_ports(&cloud, &faulty(&cloud, &[]), &provisions, |ports, printer| {
+        let ports = Ports {
+            aws_profile: args.account.as_deref(),
+            processes: &programs,
+            spawn_settings: &sources,
+            home: ports.home.clone(),
+            executable: ports.executable.clone(),
+            ..*ports
+        };
+        run(&args, &ports, printer, noon())
+    });
+    assert_eq!(ran.failed(), "i-1 was not started: there is no capacity");
+    let start = "/opt/mycelium/bin/mycelium spawn start i-1 --region us-east-1 --account work";
+    assert_eq!(programs.0.borrow().iter().map(|words| words.join(" ")).collect::<Vec<_>>(), [start]);
+}
