@@ -31,6 +31,7 @@ mod search;
 mod snapshot;
 mod spawn;
 mod spawn_faults;
+mod spawn_views;
 mod ssh_access;
 mod ssh_network;
 mod storage;

@@ -10,6 +10,7 @@ mod processes;
 #[cfg(test)]
 mod reference_tests;
 mod relay;
+mod spawn_command;
 mod time_zone;
 
 use std::ffi::OsString;
@@ -17,10 +18,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use app::{PROGRAMS, Program, clock, finish, parse_args, printer, start, start_from};
+use app::{PROGRAMS, Program, finish, parse_args, printer, start, start_from};
 use catalog::ports::StopFlag;
 use collector::CollectorArgs;
-use console::{Failure, SettingsSources};
+use console::{Failure, SettingsSources, clock};
 use sandbox::SandboxArgs;
 use spawn::{SpawnArgs, SpawnSources};
 
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<OsString> = std::env::args_os().collect();
-    if app::completion::is_requested() {
+    if console::completion::is_requested() {
         complete::answer(&words);
     }
     let name = words.get(1).and_then(|word| word.to_str());
