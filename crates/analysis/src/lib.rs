@@ -3,8 +3,19 @@
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
 
+mod anomaly;
+mod change;
 mod day;
+mod drift;
+mod drivers;
+mod exact_cost;
+mod expectation;
 mod series;
 
+pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
+pub use change::{CostChange, PricedUsage, explain_changes};
 pub use day::Day;
+pub use drivers::{CostDriver, find_drivers};
+pub use exact_cost::ExactCost;
+pub use expectation::DayExpectation;
 pub use series::DailyCosts;
