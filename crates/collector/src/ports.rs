@@ -37,12 +37,7 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::Foreign(_) => {
             Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
         }
-        StoreError::DamagedLake { lake, intact, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
-        }
-        StoreError::DamagedFile { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
-        }
+        StoreError::Damaged(damage) => damage.into(),
         StoreError::BadFile(_) => {
             Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
         }

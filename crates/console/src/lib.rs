@@ -26,7 +26,7 @@ mod text;
 mod words;
 
 pub use confirm::{confirm, confirm_on_terminal, prompt};
-pub use damage::{drop_damaged_files, restore_lake};
+pub use damage::drop_damaged_files;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;

@@ -1,9 +1,10 @@
 //! Prices per hour from the local warehouse. They need no network, so each has its age.
 
+use catalog::ports::Ask;
 use catalog::rows::{OnDemandPriceRow, SpotPriceRow};
-use catalog::{Page, QuestionRow, question};
+use catalog::{QuestionRow, question};
 use console::describe_age;
-use domain::{Decimal, Timestamp};
+use domain::{Decimal, Timestamp, parse_spot_product};
 use fleet::launch::LaunchRequest;
 use jiff::SignedDuration;
 
@@ -34,49 +35,60 @@ impl HourlyPrice {
     }
 }
 
-/// Returns the price of a launch: on demand, or the highest spot price of the region's zones.
+/// Returns the price of a launch with an image of this platform: on demand, or the highest spot
+/// price of the region's zones.
 ///
 /// # Errors
 /// The warehouse has no such price, or cannot be read; the text is the reason.
 pub(crate) fn price_of(
     request: &LaunchRequest,
+    platform: &str,
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Result<HourlyPrice, String> {
     let (instance_type, region) = (&request.instance_type, &request.region);
+    let os = parse_spot_product(platform).ok_or_else(|| format!("the lake has no prices of {platform}"))?;
+    let warehouse = (ports.warehouse)().map_err(|error| error.to_string())?;
     let found = match &request.spot {
-        None => on_demand_price(instance_type, region, ports, now)?,
-        Some(_) => spot_price(instance_type, region, ports, now)?,
+        None => {
+            let rows = on_demand_prices(&*warehouse, region, os, now)?;
+            rows.into_iter().find(|row| row.instance_type == *instance_type).map(HourlyPrice::from)
+        }
+        Some(_) => spot_price(&*warehouse, instance_type, region, os, now)?,
     };
     let market = if request.spot.is_some() { "spot" } else { "on-demand" };
     found.ok_or_else(|| format!("there is no {market} price of {instance_type} in {region}"))
 }
 
-/// Returns the on-demand price of a Linux instance.
-pub(crate) fn on_demand_price(
-    instance_type: &str,
-    region: &str,
-    ports: &Ports<'_>,
+impl From<OnDemandPriceRow> for HourlyPrice {
+    fn from(row: OnDemandPriceRow) -> HourlyPrice {
+        HourlyPrice { amount: row.price_per_hour, currency: row.currency, observed_at: row.observed_at }
+    }
+}
+
+/// Returns the on-demand prices of all types for an operating system. `regions` are joined by
+/// commas.
+///
+/// # Errors
+/// The warehouse cannot be read; the text is the reason.
+pub(crate) fn on_demand_prices(
+    warehouse: &dyn Ask,
+    regions: &str,
+    os: &str,
     now: Timestamp,
-) -> Result<Option<HourlyPrice>, String> {
-    let page = ask("price/current", &[("regions", region)], ports, now)?;
-    let rows = OnDemandPriceRow::read_all(page).map_err(|error| error.to_string())?;
-    Ok(rows.into_iter().find(|row| row.instance_type == instance_type).map(|row| HourlyPrice {
-        amount: row.price_per_hour,
-        currency: row.currency,
-        observed_at: row.observed_at,
-    }))
+) -> Result<Vec<OnDemandPriceRow>, String> {
+    ask("price/current", &[("regions", regions), ("os", os)], warehouse, now)
 }
 
 fn spot_price(
+    warehouse: &dyn Ask,
     instance_type: &str,
     region: &str,
-    ports: &Ports<'_>,
+    os: &str,
     now: Timestamp,
 ) -> Result<Option<HourlyPrice>, String> {
-    let page = ask("spot/observed", &[("region", region), ("days", "1")], ports, now)?;
-    let rows = SpotPriceRow::read_all(page).map_err(|error| error.to_string())?;
-    let ours = rows.into_iter().filter(|row| row.instance_type == instance_type && row.product == "linux");
+    let rows: Vec<SpotPriceRow> = ask("spot/observed", &[("region", region), ("days", "1")], warehouse, now)?;
+    let ours = rows.into_iter().filter(|row| row.instance_type == instance_type && row.product == os);
     let prices = ours.filter_map(|row| {
         Some(HourlyPrice {
             amount: row.price_per_hour?,
@@ -87,14 +99,20 @@ fn spot_price(
     Ok(prices.max_by(|a, b| a.amount.cmp(&b.amount)))
 }
 
-fn ask(name: &str, given: &[(&str, &str)], ports: &Ports<'_>, now: Timestamp) -> Result<Page, String> {
+/// Returns the rows of a question about the prices at an instant.
+fn ask<R: QuestionRow>(
+    name: &str,
+    given: &[(&str, &str)],
+    warehouse: &dyn Ask,
+    now: Timestamp,
+) -> Result<Vec<R>, String> {
     let question = question(name).expect("the question is in the catalog");
     let mut texts: Vec<(String, String)> =
         given.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
     texts.push(("as_of".to_string(), now.to_string()));
     let values = question.bind(&texts, now).map_err(|error| error.to_string())?;
-    let warehouse = (ports.warehouse)().map_err(|error| error.to_string())?;
-    warehouse.ask(question, &values).map_err(|error| error.to_string())
+    let page = warehouse.ask(question, &values).map_err(|error| error.to_string())?;
+    R::read_all(page).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl PreparedLaunch {
         }
         request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
         order.image = image.id;
-        let price = price_of(&request, ports, caller.now);
+        let price = price_of(&request, &image.platform, ports, caller.now);
         let mut record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);
         record.access = order.access.clone();
         record.fresh = !provisions.is_settled();
