@@ -3,9 +3,15 @@
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
 
+mod anomaly;
 mod backtest;
 mod candidates;
+mod change;
 mod day;
+mod drift;
+mod drivers;
+mod exact_cost;
+mod expectation;
 mod forecast;
 mod history;
 mod interval;
@@ -17,7 +23,12 @@ mod selection;
 mod series;
 mod shares;
 
+pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
+pub use change::{CostChange, PricedUsage, explain_changes};
 pub use day::Day;
+pub use drivers::{CostDriver, find_drivers};
+pub use exact_cost::ExactCost;
+pub use expectation::DayExpectation;
 pub use forecast::{
     CostForecast, CostInterval, DayForecast, ForecastError, ForecastSettings, GroupForecast, MonthForecast,
 };
