@@ -299,7 +299,8 @@ fn an_extension_is_confirmed_by_spawnd() {
 /// The programs of a machine that reaches the instance. spawnd answers on it with this status.
 struct ReachedInstance {
     status: ProcessOutput,
-    /// The seconds that the dead-man has armed, as its script prints them; none for the wanted ones.
+    /// The seconds that the dead-man has armed, as its script prints them; none for the wanted
+    /// ones.
     armed: Option<&'static str>,
     commands: RefCell<Vec<String>>,
 }
