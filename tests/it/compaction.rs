@@ -16,7 +16,8 @@ fn answers(desk: &Desk) -> String {
 fn compaction_changes_no_answer_and_reports_its_savings() {
     let desk = Desk::default();
     let none = desk.collector(&["compact"]);
-    assert!(none.err.contains("nothing to compact"), "{none:?}");
+    assert_eq!(none.code, 3, "{none:?}");
+    assert!(none.err.contains("not collected yet: there is no lake at "), "{none:?}");
     assert!(!lake(&desk).exists());
     for n in 1..=3 {
         import(&desk, &write_history(&desk, &format!("{n}.parquet"), &format!("use1-az{n}"), 10 * n))

@@ -348,3 +348,55 @@ fn only_signals_of_presence_hold_without_being_work() {
     let holds: Vec<IdleSignal> = RULES.iter().filter(|rule| rule.is_hold()).map(|rule| rule.signal).collect();
     assert_eq!(holds, [IdleSignal::Output, IdleSignal::GpuMemory, IdleSignal::Ssh]);
 }
+
+/// Returns readings that are quiet but for one signal.
+fn quiet_but(signal: IdleSignal, value: Known<f64>) -> Vec<SignalReading> {
+    let value_of = |rule: &SignalRule| if rule.signal == signal { value.clone() } else { Known::Is(0.0) };
+    RULES.iter().map(|rule| SignalReading { signal: rule.signal, value: value_of(rule) }).collect()
+}
+
+#[test]
+fn the_signals_that_keep_the_instance_are_those_of_the_newest_readings() {
+    let check = |value: Known<f64>, expected: &[IdleSignal]| {
+        let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+        watch.evaluate(None, &quiet_but(IdleSignal::Gpu, value), HOUR);
+        assert_eq!(watch.keeping().collect::<Vec<_>>(), expected);
+    };
+    check(Known::Is(0.0), &[]);
+    check(Known::Is(100.0), &[IdleSignal::Gpu]);
+    check(lost(), &[IdleSignal::Gpu]);
+}
+
+#[test]
+fn one_lost_look_is_reported_when_it_alone_outlasts_timeout_and_grace() {
+    let terms = IdleTerms::after(SignedDuration::from_mins(20));
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    watch.evaluate(Some(&terms), &quiet_but(IdleSignal::Gpu, lost()), HOUR);
+    watch.only_unknown_since = Some(HOUR);
+    let due = HOUR + terms.timeout + terms.grace;
+    assert_eq!(watch.unreliable(Some(&terms), due - SignedDuration::from_secs(1)), None);
+    let text = watch.unreliable(Some(&terms), due);
+    assert_eq!(text.as_deref(), Some("gpu could not be read in 1 of the last 60 looks"));
+}
+
+#[test]
+fn a_stuck_gpu_is_reported_two_hours_after_its_first_full_reading() {
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    watch.full_gpu_since = Some(HOUR * 3);
+    assert!(!watch.has_stuck_gpu(HOUR * 5 - SignedDuration::from_secs(1)));
+    assert!(watch.has_stuck_gpu(HOUR * 5));
+}
+
+#[test]
+fn a_single_lost_look_is_explained_as_a_postponement() {
+    let mut watch = IdleWatch::after_boot(SignedDuration::ZERO);
+    for minute in 1..=4 {
+        let mono = SignedDuration::from_mins(minute);
+        watch.evaluate(None, &quiet_but(IdleSignal::Gpu, Known::Is(0.0)), mono);
+    }
+    watch.evaluate(None, &quiet_but(IdleSignal::Gpu, lost()), SignedDuration::from_mins(5));
+    let explained = watch.explain(None, SignedDuration::from_mins(5));
+    let line = explained.iter().find(|line| line.signal == IdleSignal::Gpu).expect("a line");
+    assert_eq!(line.verdict, SignalLevel::Lost);
+    assert_eq!(line.sentence, "could not be read once (lost), which postpones an end");
+}
