@@ -117,15 +117,14 @@ fn spot_prices(
     now: Timestamp,
 ) -> Result<Vec<ZonePrice>, String> {
     let rows: Vec<SpotPriceRow> = ask("spot/observed", &[("region", region), ("days", "1")], warehouse, now)?;
-    let ours = rows.into_iter().filter(|row| row.instance_type == instance_type && row.product == os);
-    Ok(newest_by_zone(ours))
+    Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type), os))
 }
 
-/// Returns the newest price in each zone, the lowest first. The price of a zone may have
+/// Returns the newest price of an operating system in each zone, the lowest first. The price of a zone may have
 /// ended.
-fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>) -> Vec<ZonePrice> {
+fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>, os: &str) -> Vec<ZonePrice> {
     let mut newest: BTreeMap<String, SpotPriceRow> = BTreeMap::new();
-    for row in rows {
+    for row in rows.filter(|row| row.product == os) {
         if newest.get(&row.az_id).is_none_or(|known| known.observed_at <= row.observed_at) {
             newest.insert(row.az_id.clone(), row);
         }
@@ -197,7 +196,7 @@ mod tests {
             row("use1-az4", 1, Some(50), "linux"),
             row("use1-az4", 2, None, "linux"),
         ];
-        let prices = newest_by_zone(rows.into_iter());
+        let prices = newest_by_zone(rows.into_iter(), "linux");
         let by_zone: Vec<(&str, Decimal)> =
             prices.iter().map(|one| (one.az_id.as_str(), one.price.amount)).collect();
         assert_eq!(by_zone, [("use1-az2", Decimal::new(31, 4)), ("use1-az1", Decimal::new(40, 4))]);
