@@ -120,8 +120,8 @@ fn spot_prices(
     Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type), os))
 }
 
-/// Returns the newest price of an operating system in each zone, the lowest first. The price of a zone may have
-/// ended.
+/// Returns the newest price of an operating system in each zone, the lowest first. The price of a
+/// zone may have ended.
 fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>, os: &str) -> Vec<ZonePrice> {
     let mut newest: BTreeMap<String, SpotPriceRow> = BTreeMap::new();
     for row in rows.filter(|row| row.product == os) {
