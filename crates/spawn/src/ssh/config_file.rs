@@ -87,7 +87,7 @@ impl ConfigFiles {
     }
 
     /// Writes the blocks of these instances of an account. Blocks of other accounts, and of regions
-    /// that were not read, stay. Returns the ids of the instances whose blocks were removed.
+    /// that were not read, stay. Returns the ids in the blocks that were removed.
     pub(crate) fn write(
         &self,
         hosts: &[ConfigHost],

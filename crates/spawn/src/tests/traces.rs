@@ -1,12 +1,12 @@
-//! The traces of instances on this machine: names for completions, the configuration for ssh, pinned
-//! host keys.
+//! The traces of instances on this machine: names for completions, the configuration for ssh,
+//! pinned host keys.
 
 use super::*;
 use crate::cached_names;
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
-/// A user with a configuration for ssh, which `spawn ssh-config` wrote before there was an instance.
+/// A user with a configuration for ssh, which `spawn ssh-config` wrote before the first launch.
 fn configured() -> SpawnHome {
     let home = SpawnHome::new();
     let folder = home.0.path().join("ssh");
