@@ -88,6 +88,11 @@ pub(crate) fn spot_prices(
     now: Timestamp,
 ) -> Result<Vec<ZonePrice>, String> {
     let page = ask("spot/observed", &[("region", region), ("days", "1")], ports, now)?;
+    if page.rows.is_empty() {
+        return Err(format!(
+            "no spot price of {region} is in the local data; collector snapshot spot_price --region {region}"
+        ));
+    }
     let rows = SpotPriceRow::read_all(page).map_err(|error| error.to_string())?;
     Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type)))
 }

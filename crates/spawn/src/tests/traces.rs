@@ -32,7 +32,9 @@ fn a_launch_writes_the_traces_and_a_termination_removes_them() {
     let home = configured();
     let spawn = |words: &[&str]| home.spawn(&faulty(&cloud, &[]), words);
     let hosts = || read(&home, "ssh/config");
-    spawn(&[&LAUNCH[..], &["--user", "bob"]].concat()).good();
+    let launched = spawn(&[&LAUNCH[..], &["--user", "bob"]].concat());
+    assert!(launched.err.contains("ssh try opens a shell on it"), "{}", launched.err);
+    launched.good();
     assert_eq!(names(&home, cloud.now()), ["try running", "i-memory0000 running"]);
     assert!(hosts().contains("Host try i-memory0000\n") && hosts().contains("User bob\n"), "{}", hosts());
     spawn(&["ssh-config"]).good();
