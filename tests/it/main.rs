@@ -21,6 +21,7 @@ mod kills;
 mod launch_settings;
 mod moto;
 mod notebook;
+mod notify;
 mod privacy;
 mod programs;
 mod quarantine;

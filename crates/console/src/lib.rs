@@ -29,7 +29,7 @@ mod words;
 
 pub use clock::{clock, now};
 pub use confirm::{confirm, confirm_on_terminal, prompt};
-pub use damage::{drop_damaged_files, restore_lake};
+pub use damage::drop_damaged_files;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;

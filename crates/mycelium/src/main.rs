@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "executables read their arguments and wait")]
 
 mod complete;
+mod deliveries;
 mod exec;
 mod facts;
 mod processes;
@@ -79,6 +80,10 @@ fn run_collector(words: &[OsString]) -> ExitCode {
             settings: &settings,
             clock: &clock,
             agree: &console::confirm,
+            deliver: &deliveries::NetworkDelivery,
+            input: &read_input,
+            env: &|name| std::env::var(name).ok(),
+            wait: &std::thread::sleep,
             stop: &stop,
         };
         let mut printer = printer(&settings, screen);
@@ -134,7 +139,7 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
             prompt: &console::prompt,
-            input: &|mib| domain::read_text(std::io::stdin().lock(), mib),
+            input: &read_input,
             time_zone: &time_zone::local_time_zone,
             processes: &processes::ChildProcesses,
             relay: &relay::relay_streams,
@@ -145,6 +150,11 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         spawn::run(&args, &ports, &mut printer(&settings, screen), clock())
     });
     finish(flags.quiet, done)
+}
+
+/// Reads standard input, at most so many MiB of UTF-8 text.
+fn read_input(mib: usize) -> std::io::Result<String> {
+    domain::read_text(std::io::stdin().lock(), mib)
 }
 
 /// Returns the user's home folder.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use catalog::ports::Ask;
 use catalog::rows::{OnDemandPriceRow, SpotPriceRow};
-use catalog::{Page, QuestionRow, question};
+use catalog::{QuestionRow, question};
 use console::describe_age;
-use domain::{AzId, Decimal, Timestamp};
+use domain::{AzId, Decimal, Timestamp, parse_spot_product};
 use fleet::launch::LaunchRequest;
 use jiff::SignedDuration;
 
@@ -45,63 +46,90 @@ pub(crate) struct ZonePrice {
     pub(crate) price: HourlyPrice,
 }
 
-/// Returns the price of a launch: on demand, or the highest spot price of the zones in which the
-/// instance may be launched.
+/// Returns the price of a launch with an image of this platform: on demand, or the highest spot
+/// price of the zones in which the instance may be launched.
 ///
 /// # Errors
 /// The warehouse has no such price, or cannot be read; the text is the reason.
 pub(crate) fn price_of(
     request: &LaunchRequest,
+    platform: &str,
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Result<HourlyPrice, String> {
     let (instance_type, region) = (&request.instance_type, &request.region);
+    let os = parse_spot_product(platform).ok_or_else(|| format!("the lake has no prices of {platform}"))?;
+    let warehouse = (ports.warehouse)().map_err(|error| error.to_string())?;
     let found = match &request.spot {
-        None => on_demand_price(instance_type, region, ports, now)?,
-        Some(_) => highest(spot_prices(instance_type, region, ports, now)?, request.zone.as_deref()),
+        None => {
+            let rows = on_demand_prices(&*warehouse, region, os, now)?;
+            rows.into_iter().find(|row| row.instance_type == *instance_type).map(HourlyPrice::from)
+        }
+        Some(_) => {
+            highest(spot_prices(&*warehouse, instance_type, region, os, now)?, request.zone.as_deref())
+        }
     };
     let market = if request.spot.is_some() { "spot" } else { "on-demand" };
     found.ok_or_else(|| format!("there is no {market} price of {instance_type} in {region}"))
 }
 
-/// Returns the on-demand price of a Linux instance.
-pub(crate) fn on_demand_price(
-    instance_type: &str,
-    region: &str,
-    ports: &Ports<'_>,
-    now: Timestamp,
-) -> Result<Option<HourlyPrice>, String> {
-    let page = ask("price/current", &[("regions", region)], ports, now)?;
-    let rows = OnDemandPriceRow::read_all(page).map_err(|error| error.to_string())?;
-    Ok(rows.into_iter().find(|row| row.instance_type == instance_type).map(|row| HourlyPrice {
-        amount: row.price_per_hour,
-        currency: row.currency,
-        observed_at: row.observed_at,
-    }))
+impl From<OnDemandPriceRow> for HourlyPrice {
+    fn from(row: OnDemandPriceRow) -> HourlyPrice {
+        HourlyPrice { amount: row.price_per_hour, currency: row.currency, observed_at: row.observed_at }
+    }
 }
 
-/// Returns the newest spot price of each zone, the lowest first.
-pub(crate) fn spot_prices(
-    instance_type: &str,
-    region: &str,
+/// Returns the on-demand prices of all types for an operating system. `regions` are joined by
+/// commas.
+///
+/// # Errors
+/// The warehouse cannot be read; the text is the reason.
+pub(crate) fn on_demand_prices(
+    warehouse: &dyn Ask,
+    regions: &str,
+    os: &str,
+    now: Timestamp,
+) -> Result<Vec<OnDemandPriceRow>, String> {
+    ask("price/current", &[("regions", regions), ("os", os)], warehouse, now)
+}
+
+/// Returns the newest spot price of each zone for a launch with an image of this platform, the lowest
+/// first.
+///
+/// # Errors
+/// The warehouse cannot be read; the text is the reason.
+pub(crate) fn zone_prices_of(
+    request: &LaunchRequest,
+    platform: &str,
     ports: &Ports<'_>,
     now: Timestamp,
 ) -> Result<Vec<ZonePrice>, String> {
-    let page = ask("spot/observed", &[("region", region), ("days", "1")], ports, now)?;
-    if page.rows.is_empty() {
+    let Some(os) = parse_spot_product(platform) else { return Ok(Vec::new()) };
+    let warehouse = (ports.warehouse)().map_err(|error| error.to_string())?;
+    spot_prices(&*warehouse, &request.instance_type, &request.region, os, now)
+}
+
+fn spot_prices(
+    warehouse: &dyn Ask,
+    instance_type: &str,
+    region: &str,
+    os: &str,
+    now: Timestamp,
+) -> Result<Vec<ZonePrice>, String> {
+    let rows: Vec<SpotPriceRow> = ask("spot/observed", &[("region", region), ("days", "1")], warehouse, now)?;
+    if rows.is_empty() {
         return Err(format!(
             "no spot price of {region} is in the local data; collector snapshot spot_price --region {region}"
         ));
     }
-    let rows = SpotPriceRow::read_all(page).map_err(|error| error.to_string())?;
-    Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type)))
+    Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type), os))
 }
 
-/// Returns the newest price of Linux in each zone, the lowest first. The price of a zone may have
-/// ended.
-fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>) -> Vec<ZonePrice> {
+/// Returns the newest price of an operating system in each zone, the lowest first. The price of a
+/// zone may have ended.
+fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>, os: &str) -> Vec<ZonePrice> {
     let mut newest: BTreeMap<String, SpotPriceRow> = BTreeMap::new();
-    for row in rows.filter(|row| row.product == "linux") {
+    for row in rows.filter(|row| row.product == os) {
         if newest.get(&row.az_id).is_none_or(|known| known.observed_at <= row.observed_at) {
             newest.insert(row.az_id.clone(), row);
         }
@@ -124,14 +152,20 @@ fn highest(prices: Vec<ZonePrice>, zone: Option<&str>) -> Option<HourlyPrice> {
     in_zone.next_back().map(|one| one.price)
 }
 
-fn ask(name: &str, given: &[(&str, &str)], ports: &Ports<'_>, now: Timestamp) -> Result<Page, String> {
+/// Returns the rows of a question about the prices at an instant.
+fn ask<R: QuestionRow>(
+    name: &str,
+    given: &[(&str, &str)],
+    warehouse: &dyn Ask,
+    now: Timestamp,
+) -> Result<Vec<R>, String> {
     let question = question(name).expect("the question is in the catalog");
     let mut texts: Vec<(String, String)> =
         given.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
     texts.push(("as_of".to_string(), now.to_string()));
     let values = question.bind(&texts, now).map_err(|error| error.to_string())?;
-    let warehouse = (ports.warehouse)().map_err(|error| error.to_string())?;
-    warehouse.ask(question, &values).map_err(|error| error.to_string())
+    let page = warehouse.ask(question, &values).map_err(|error| error.to_string())?;
+    R::read_all(page).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -167,7 +201,7 @@ mod tests {
             row("use1-az4", 1, Some(50), "linux"),
             row("use1-az4", 2, None, "linux"),
         ];
-        let prices = newest_by_zone(rows.into_iter());
+        let prices = newest_by_zone(rows.into_iter(), "linux");
         let by_zone: Vec<(&str, Decimal)> =
             prices.iter().map(|one| (one.az_id.as_str(), one.price.amount)).collect();
         assert_eq!(by_zone, [("use1-az2", Decimal::new(31, 4)), ("use1-az1", Decimal::new(40, 4))]);

@@ -93,6 +93,28 @@ impl MemoryFleet {
         }
     }
 
+    /// Returns an instance for [`MemoryFleet::add`]: on demand, created at this instant, running
+    /// since, and without tags, disks and protection.
+    pub fn instance(id: &str, created: Timestamp) -> InstanceView {
+        InstanceView {
+            account: "111122223333".to_string(),
+            region: "us-east-1".to_string(),
+            id: id.to_string(),
+            instance_type: "t3.micro".to_string(),
+            state: InstanceState::Running,
+            tags: BTreeMap::new(),
+            launched: Known::Is(created),
+            created: Known::Is(created),
+            stopped: None,
+            reason: None,
+            disks: Vec::new(),
+            protected: Known::Is(false),
+            spot: None,
+            metadata: None,
+            details: InstanceDetails::default(),
+        }
+    }
+
     /// Returns how often the account's regions were requested.
     pub fn region_requests(&self) -> u32 {
         self.region_requests.get()
@@ -209,16 +231,9 @@ impl MemoryFleet {
         let seen = InstanceView {
             account: self.caller.account.clone(),
             region: request.region.clone(),
-            id: id.clone(),
             instance_type: request.instance_type.clone(),
             state: if settles.is_some() { InstanceState::Pending } else { InstanceState::Running },
             tags: request.tags.clone(),
-            launched: Known::Is(now),
-            created: Known::Is(now),
-            stopped: None,
-            reason: None,
-            disks: Vec::new(),
-            protected: Known::Is(false),
             spot: request.spot.as_ref().map(|spot| InstanceSpotRequest {
                 request: format!("sir-{id}"),
                 persistent: Known::Is(spot.stoppable),
@@ -237,6 +252,7 @@ impl MemoryFleet {
                 hibernates: request.hibernation,
                 ..InstanceDetails::default()
             },
+            ..MemoryFleet::instance(&id, now)
         };
         let visible = domain::later(now, UNSEEN);
         held.push(MemoryInstance { seen, visible, gone: None, settles });

@@ -17,7 +17,7 @@ use crate::launcher::plan_file::LaunchPlanFile;
 use crate::launcher::user_data::{OwnUserData, compose_user_data};
 use crate::owner::owners;
 use crate::ports::cloud_failure_in;
-use crate::prices::{HourlyPrice, ZonePrice, price_of, spot_prices};
+use crate::prices::{HourlyPrice, ZonePrice, price_of, zone_prices_of};
 use crate::provision::plan_provision;
 use crate::ssh::login_user;
 
@@ -82,10 +82,10 @@ impl PreparedLaunch {
         request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
         let user = login_user(&image);
         order.image = image.id;
-        let price = price_of(&request, ports, caller.now);
+        let price = price_of(&request, &image.platform, ports, caller.now);
         let zone_prices = match &request.spot {
             // Without prices, `price` has the reason.
-            Some(_) => spot_prices(&kind, &request.region, ports, caller.now).unwrap_or_default(),
+            Some(_) => zone_prices_of(&request, &image.platform, ports, caller.now).unwrap_or_default(),
             None => Vec::new(),
         };
         let mut record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);

@@ -179,7 +179,7 @@ fn report_instance(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let price = price_of(&launch.request, ports, launch.planned).ok();
+    let price = price_of(&launch.request, seen.platform(), ports, launch.planned).ok();
     let delivered = deliver(launch, seen, variables, ports, printer);
     let daemon = delivered.as_ref().ok().and_then(|daemon| daemon.as_ref());
     printer.report(&launch_report(launch, Some(seen), price.as_ref(), daemon), ports.encode)?;

@@ -296,6 +296,8 @@ fn an_extension_is_confirmed_by_spawnd() {
     assert_eq!(terms(&cloud), ExpiryTag { intent: BudgetIntent::Running(noon() + hours(8)), generation: 2 });
 }
 
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
 /// The programs of a machine that reaches the instance. spawnd answers on it with this status.
 struct ReachedInstance {
     status: ProcessOutput,
@@ -309,12 +311,8 @@ impl ReachedInstance {
     fn new(status: ProcessOutput) -> ReachedInstance {
         ReachedInstance { status, armed: None, commands: RefCell::default() }
     }
-}
 
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
-
-impl ProcessRunner for ReachedInstance {
-    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+    fn answer(&self, command: &ProcessCommand) -> std::io::Result<ProcessOutput> {
         let done = |stdout: &str| {
             let stdout = stdout.as_bytes().to_vec();
             Ok(ProcessOutput { code: Some(0), stdout, ..ProcessOutput::default() })
@@ -333,20 +331,8 @@ impl ProcessRunner for ReachedInstance {
                     None => Ok(self.status.clone()),
                 }
             }
-            _ => Err(std::io::ErrorKind::NotFound.into()),
+            _ => not_installed(),
         }
-    }
-
-    fn stream(
-        &self,
-        _: &ProcessCommand,
-        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
-    ) -> std::io::Result<Option<i32>> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn hand_over(&self, _: &ProcessCommand) -> std::io::Result<i32> {
-        Err(std::io::ErrorKind::NotFound.into())
     }
 }
 
@@ -358,7 +344,7 @@ fn extend_reached(cloud: &MemoryFleet, reached: &ReachedInstance) -> SpawnRun {
     let (faulty, provisions) = (FaultyInstances::new(cloud), MemoryProvisions::with_default_vpc("us-east-1"));
     SpawnHome::new().with_ports(cloud, &faulty, &provisions, |ports, printer| {
         let ports = Ports {
-            processes: reached,
+            processes: &AnsweredPrograms(|command: &ProcessCommand| reached.answer(command)),
             home: ports.home.clone(),
             executable: ports.executable.clone(),
             ..*ports

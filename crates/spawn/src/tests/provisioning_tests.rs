@@ -18,31 +18,15 @@ use crate::provision::{ProvisionFlags, RuleRenewal, ensure, plan_provision, rene
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 const REGION: &str = "us-east-1";
 
-/// A machine with ssh-keygen alone, which writes one key.
-struct KeygenAlone;
-
-impl ProcessRunner for KeygenAlone {
-    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> io::Result<ProcessOutput> {
-        if command.program != "ssh-keygen" {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let path = Path::new(command.args.last().unwrap());
-        std::fs::write(path, "private").unwrap();
-        std::fs::write(path.with_extension("pub"), format!("{KEY} spawn\n")).unwrap();
-        Ok(ProcessOutput { code: Some(0), ..ProcessOutput::default() })
+/// The programs of a machine with ssh-keygen alone, which writes one key.
+fn keygen_alone(command: &ProcessCommand) -> io::Result<ProcessOutput> {
+    if command.program != "ssh-keygen" {
+        return not_installed();
     }
-
-    fn stream(
-        &self,
-        _: &ProcessCommand,
-        _: &mut dyn FnMut(&str) -> io::Result<()>,
-    ) -> io::Result<Option<i32>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn hand_over(&self, _: &ProcessCommand) -> io::Result<i32> {
-        Err(io::ErrorKind::NotFound.into())
-    }
+    let path = Path::new(command.args.last().unwrap());
+    std::fs::write(path, "private").unwrap();
+    std::fs::write(path.with_extension("pub"), format!("{KEY} spawn\n")).unwrap();
+    Ok(ProcessOutput { code: Some(0), ..ProcessOutput::default() })
 }
 
 /// A user, an account, and the answers of a launch.
@@ -73,7 +57,7 @@ impl Desk {
         let mut result = None;
         self.home.with_ports(&self.cloud, &faulty(&self.cloud, &[]), &self.provisions, |ports, _| {
             let ports = Ports {
-                processes: &KeygenAlone,
+                processes: &AnsweredPrograms(keygen_alone),
                 home: ports.home.clone(),
                 executable: ports.executable.clone(),
                 ..*ports
