@@ -117,6 +117,11 @@ fn spot_prices(
     now: Timestamp,
 ) -> Result<Vec<ZonePrice>, String> {
     let rows: Vec<SpotPriceRow> = ask("spot/observed", &[("region", region), ("days", "1")], warehouse, now)?;
+    if rows.is_empty() {
+        return Err(format!(
+            "no spot price of {region} is in the local data; collector snapshot spot_price --region {region}"
+        ));
+    }
     Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type), os))
 }
 
