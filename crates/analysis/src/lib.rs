@@ -4,6 +4,8 @@
 //! which costs are known is an argument.
 
 mod anomaly;
+#[cfg(test)]
+mod anomaly_tests;
 mod backtest;
 mod candidates;
 mod change;
