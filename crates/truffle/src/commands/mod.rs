@@ -6,6 +6,8 @@ pub mod bookmark;
 pub mod compare;
 /// `truffle completions`.
 pub mod completions;
+/// `truffle cost`.
+pub mod cost;
 /// `truffle export`.
 pub mod export;
 /// `truffle query`.
