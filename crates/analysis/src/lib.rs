@@ -3,10 +3,25 @@
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
 
+mod backtest;
+mod candidates;
 mod coverage;
 mod day;
+mod forecast;
+mod history;
+mod interval;
+mod leaf;
+mod numbers;
+mod regression;
+mod schedule;
+mod selection;
 mod series;
+mod shares;
 
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
+pub use forecast::{
+    CostForecast, CostInterval, DayForecast, ForecastError, ForecastSettings, GroupForecast, MonthForecast,
+};
+pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use series::DailyCosts;

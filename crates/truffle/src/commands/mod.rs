@@ -2,6 +2,8 @@
 
 /// `truffle bookmark`.
 pub mod bookmark;
+/// `truffle budget`.
+pub mod budget;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -10,6 +12,8 @@ pub mod completions;
 pub mod cost;
 /// `truffle export`.
 pub mod export;
+/// `truffle forecast`.
+pub mod forecast;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
