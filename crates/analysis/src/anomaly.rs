@@ -1,14 +1,11 @@
 //! Unusual costs of one series of days.
 
 use crate::drift::DriftMemory;
-use crate::expectation::{DayExpectation, SeriesMemory};
+use crate::expectation::{DayExpectation, FEWEST_DAYS, SeriesMemory};
 use crate::{DailyCosts, Day};
 
 /// Days of one sign that make a new level.
 const STEP_DAYS: usize = 4;
-
-/// Days without any cost before a cost is new.
-const QUIET_DAYS: usize = 28;
 
 /// An anomaly goes on while the score is above this part of the threshold.
 const GOES_ON: f64 = 0.5;
@@ -22,7 +19,7 @@ pub enum AnomalyKind {
     Step,
     /// A slow change over four weeks.
     Drift,
-    /// The first cost after at least four weeks without any. Its size does not matter.
+    /// The first cost at all, after three known weeks without any. Its size does not matter.
     New,
     /// Four days without the usual cost.
     Gone,
@@ -118,7 +115,7 @@ pub fn find_anomalies(costs: &DailyCosts, rule: &AnomalyRule) -> AnomalyWalk {
         drift: DriftMemory::default(),
         run: Vec::new(),
         is_open: false,
-        quiet_days: 0,
+        days_before_first_cost: Some(0),
         anomalies: Vec::new(),
     };
     let mut expectations = Vec::with_capacity(costs.values.len());
@@ -127,7 +124,8 @@ pub fn find_anomalies(costs: &DailyCosts, rule: &AnomalyRule) -> AnomalyWalk {
         let expected = walk.memory.expectation(day, rule.learns_fees);
         match cost {
             Some(cost) => walk.step(day, *cost, expected),
-            None => walk.pause(),
+            // A day without a known cost says nothing: a run goes on after it.
+            None => walk.memory.add_unknown(),
         }
         expectations.push(expected);
     }
@@ -151,23 +149,17 @@ struct SeriesWalk<'a> {
     run: Vec<RunDay>,
     /// Whether the run is the last anomaly.
     is_open: bool,
-    /// Days without any cost until the day before.
-    quiet_days: usize,
+    /// Known days until now, if none had a cost.
+    days_before_first_cost: Option<usize>,
     anomalies: Vec<CostAnomaly>,
 }
 
 impl SeriesWalk<'_> {
-    /// A day without a known cost says nothing: a run goes on after it.
-    fn pause(&mut self) {
-        self.memory.add_unknown();
-    }
-
     fn step(&mut self, day: Day, cost: f64, expected: Option<DayExpectation>) {
-        let Some(expected) = expected else {
-            self.memory.add(day, cost, None, true);
-            return;
-        };
-        let is_new = self.quiet_days >= QUIET_DAYS && cost > 0.0;
+        let quiet_days = self.days_before_first_cost;
+        self.days_before_first_cost = quiet_days.filter(|_| cost == 0.0).map(|days| days + 1);
+        let Some(expected) = expected else { return self.memory.add(day, cost, None, true) };
+        let is_new = cost > 0.0 && quiet_days.is_some_and(|days| days >= FEWEST_DAYS);
         let deviation = (cost - expected.cost) / expected.scale / self.rule.day_score;
         let score = if is_new { deviation.max(1.0) } else { deviation };
         self.end_run_unless(day, score);
@@ -228,10 +220,9 @@ impl SeriesWalk<'_> {
                 _ => AnomalyKind::Step,
             };
             anomaly.ended_on = self.run.last().map(|day| day.day);
-            let days: Vec<(Day, f64)> = self.run.iter().map(|day| (day.day, day.cost)).collect();
-            self.memory.reset(&days);
+            let usage = self.run.drain(..).map(|day| (day.day, day.cost - day.expected.fee));
+            self.memory.reset_level(usage);
             self.drift.reset();
-            self.run.clear();
             self.is_open = false;
         }
     }

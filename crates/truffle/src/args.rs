@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    bookmark, compare, completions, export, query, regions, saved, schema, search, show, status, zones,
+    bookmark, budget, compare, completions, cost, export, forecast, query, regions, saved, schema, search, show, status, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -55,6 +55,9 @@ pub enum Command {
     Show(show::ShowArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Cost(cost::CostArgs),
+    Forecast(forecast::ForecastArgs),
+    Budget(budget::BudgetArgs),
     Query(query::QueryArgs),
     Schema(schema::SchemaArgs),
     Export(export::ExportArgs),

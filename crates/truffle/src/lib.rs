@@ -5,16 +5,30 @@
 
 mod accelerator_names;
 mod args;
+mod budget_check;
+mod budget_entry;
+mod charge_parts;
 mod collect_command;
 mod columns;
 pub mod commands;
+mod cost_dimension;
+mod cost_filter;
+mod cost_footer;
+#[cfg(test)]
+mod cost_sample;
+mod cost_text;
+mod daily_costs;
 mod empty_answer;
 pub mod filter;
 mod footer;
 mod instance_names;
+mod leaf_forecast;
+mod leaf_key;
 mod offer;
 mod output_file;
 mod partitions;
+mod plan_costs;
+mod plan_file;
 mod ports;
 mod processors;
 mod question_columns;

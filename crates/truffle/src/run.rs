@@ -6,7 +6,7 @@ use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings, ref
 use domain::Timestamp;
 
 use crate::commands::{
-    bookmark, compare, completions, export, query, regions, saved, schema, search, show, status, version,
+    bookmark, budget, compare, completions, cost, export, forecast, query, regions, saved, schema, search, show, status, version,
     zones,
 };
 use crate::output_file::OutputFile;
@@ -132,6 +132,9 @@ fn dispatch(
         Command::Show(args) => show::run_show(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Cost(args) => cost::run_cost(args, ports, printer, now),
+        Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
+        Command::Budget(args) => budget::run_budget(args, ports, printer, now),
         Command::Query(args) => query::run_query(args, common, ports, printer, now),
         Command::Schema(args) => schema::run_schema(args, ports, printer),
         Command::Export(args) => export::run_export(args, common, ports, printer, now),

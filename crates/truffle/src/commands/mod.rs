@@ -2,12 +2,18 @@
 
 /// `truffle bookmark`.
 pub mod bookmark;
+/// `truffle budget`.
+pub mod budget;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
 pub mod completions;
+/// `truffle cost`.
+pub mod cost;
 /// `truffle export`.
 pub mod export;
+/// `truffle forecast`.
+pub mod forecast;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
