@@ -1,0 +1,131 @@
+//! Candidate models: each continues a history day by day.
+
+use augurs_core::{Fit, Predict};
+use augurs_ets::AutoETS;
+
+use crate::history::CostHistory;
+use crate::numbers::mean;
+use crate::regression::Autoregression;
+
+/// A way to continue a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Candidate {
+    RunRate,
+    LastWeek,
+    Mean28,
+    Smoothing,
+    Levels,
+    Differences,
+    Ets,
+}
+
+/// All candidates; the plain rule first.
+pub(crate) const CANDIDATES: [Candidate; 7] = [
+    Candidate::RunRate,
+    Candidate::LastWeek,
+    Candidate::Mean28,
+    Candidate::Smoothing,
+    Candidate::Levels,
+    Candidate::Differences,
+    Candidate::Ets,
+];
+
+/// The largest order of an autoregression of daily costs.
+const MOST_LAGS: usize = 8;
+
+impl Candidate {
+    /// The name in an answer.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Candidate::RunRate => "run-rate",
+            Candidate::LastWeek => "last-week",
+            Candidate::Mean28 => "mean-28",
+            Candidate::Smoothing => "smoothing",
+            Candidate::Levels => "ar-levels",
+            Candidate::Differences => "ar-differences",
+            Candidate::Ets => "ets",
+        }
+    }
+
+    /// Continues the history for `days` days. `run_rate` is the mean cost of the elapsed days of
+    /// the month. A model that cannot be fitted repeats the last week.
+    pub(crate) fn path(self, history: &CostHistory, run_rate: f64, days: usize) -> Vec<f64> {
+        let path = match self {
+            Candidate::RunRate => Some(vec![run_rate; days]),
+            Candidate::LastWeek => None,
+            Candidate::Mean28 => Some(mean_of_28(history, days)),
+            Candidate::Smoothing => Some(smoothing(history, days)),
+            Candidate::Levels => levels(history, days),
+            Candidate::Differences => differences(history, days),
+            Candidate::Ets => ets(history, days),
+        };
+        let mut path = path.unwrap_or_else(|| last_week(history, days));
+        if history.is_positive && self != Candidate::RunRate {
+            path.iter_mut().for_each(|cost| *cost = cost.max(0.0));
+        }
+        path
+    }
+}
+
+fn last_week(history: &CostHistory, days: usize) -> Vec<f64> {
+    let count = history.values.len();
+    if count < 7 {
+        return vec![mean(&history.values); days];
+    }
+    (0..days).map(|ahead| history.values[count - 7 + ahead % 7]).collect()
+}
+
+fn mean_of_28(history: &CostHistory, days: usize) -> Vec<f64> {
+    let plain = history.deseasonalised();
+    let level = mean(&plain[plain.len().saturating_sub(28)..]);
+    seasonal(history, &vec![level; days])
+}
+
+/// Multiplies a path without the pattern of the week by the weekdays' factors.
+fn seasonal(history: &CostHistory, plain: &[f64]) -> Vec<f64> {
+    let count = history.values.len();
+    plain.iter().enumerate().map(|(ahead, level)| level * history.factor(count + ahead)).collect()
+}
+
+/// Simple exponential smoothing; the weight with the least squared error one day ahead.
+fn smoothing(history: &CostHistory, days: usize) -> Vec<f64> {
+    let plain = history.deseasonalised();
+    let fitted = (1..20).map(|step| {
+        let weight = f64::from(step) * 0.05;
+        let mut level = mean(&plain[..plain.len().min(7)]);
+        let mut squares = 0.0;
+        for value in &plain {
+            squares += (value - level).powi(2);
+            level += weight * (value - level);
+        }
+        (squares, level)
+    });
+    let level = fitted.min_by(|a, b| a.0.total_cmp(&b.0)).map_or(0.0, |(_, level)| level);
+    seasonal(history, &vec![level; days])
+}
+
+fn levels(history: &CostHistory, days: usize) -> Option<Vec<f64>> {
+    let model = Autoregression::fit(&history.values, MOST_LAGS, 7)?;
+    Some(model.continue_from(&history.values, days))
+}
+
+fn differences(history: &CostHistory, days: usize) -> Option<Vec<f64>> {
+    let changes: Vec<f64> = history.values.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let model = Autoregression::fit(&changes, MOST_LAGS, 7)?;
+    let mut level = *history.values.last()?;
+    let path = model.continue_from(&changes, days).into_iter().map(|change| {
+        level += change;
+        level
+    });
+    Some(path.collect())
+}
+
+/// Exponential smoothing with a damped trend (augurs) of the values without the pattern of the
+/// week.
+fn ets(history: &CostHistory, days: usize) -> Option<Vec<f64>> {
+    let plain = history.deseasonalised();
+    let search = AutoETS::new(1, "AAN").ok()?.damped(true).ok()?;
+    let forecast = search.fit(&plain).ok()?.predict(days, None).ok()?;
+    let is_finite = forecast.point.iter().all(|cost| cost.is_finite());
+    is_finite.then(|| seasonal(history, &forecast.point))
+}
