@@ -236,6 +236,12 @@ pub struct ChargeAmount(pub Decimal);
 
 cell!(ChargeAmount, ValueType::Decimal(38, 18), Value::Decimal(v) => ChargeAmount(v));
 
+/// A quantity of a bill, to 9 decimals: a sum of requests or bytes needs the digits before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChargeQuantity(pub Decimal);
+
+cell!(ChargeQuantity, ValueType::Decimal(38, 9), Value::Decimal(v) => ChargeQuantity(v));
+
 /// A day, as days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CalendarDate(pub i32);

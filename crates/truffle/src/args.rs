@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    bookmark, budget, compare, completions, cost, export, forecast, query, regions, saved, schema, search, show, status, zones,
+    anomalies, bookmark, budget, compare, completions, cost, export, forecast, query, regions, saved, schema, search, show, status, trends, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -57,6 +57,8 @@ pub enum Command {
     Zones(zones::ZonesArgs),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
+    Trends(trends::TrendsArgs),
+    Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
     Query(query::QueryArgs),
     Schema(schema::SchemaArgs),

@@ -149,7 +149,7 @@ fn kind(key: &LeafKey) -> ChargeKind {
 }
 
 /// Adds series of the same days. A day is unknown if it is unknown in one of them.
-fn add_up<'a>(mut series: impl Iterator<Item = &'a DailyCosts>) -> DailyCosts {
+pub(crate) fn add_up<'a>(mut series: impl Iterator<Item = &'a DailyCosts>) -> DailyCosts {
     let mut sum = series.next().cloned().unwrap_or(DailyCosts { first: analysis::Day(0), values: Vec::new() });
     for costs in series {
         for (sum, value) in sum.values.iter_mut().zip(&costs.values) {

@@ -4,6 +4,8 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod accelerator_names;
+mod anomaly_marks;
+mod anomaly_search;
 mod args;
 mod budget_check;
 mod budget_entry;

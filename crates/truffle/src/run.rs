@@ -6,7 +6,7 @@ use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings, ref
 use domain::Timestamp;
 
 use crate::commands::{
-    bookmark, budget, compare, completions, cost, export, forecast, query, regions, saved, schema, search, show, status, version,
+    anomalies, bookmark, budget, compare, completions, cost, export, forecast, query, regions, saved, schema, search, show, status, trends, version,
     zones,
 };
 use crate::output_file::OutputFile;
@@ -48,6 +48,7 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
     let silent = match &args.command {
         Command::Save(_) => true,
         Command::Saved(saved) => saved.remove.is_some(),
+        Command::Anomalies(anomalies) => anomalies.action.is_some(),
         _ => false,
     };
     let export = matches!(args.command, Command::Export(_));
@@ -86,6 +87,7 @@ fn has_footer(command: &Command) -> bool {
     match command {
         Command::Query(query) => !query.list,
         Command::Saved(saved) => saved.name.is_some(),
+        Command::Anomalies(anomalies) => anomalies.action.is_none(),
         Command::Save(_) | Command::Schema(_) | Command::Bookmark(_) => false,
         Command::Completions { .. } | Command::Version => false,
         _ => true,
@@ -134,6 +136,8 @@ fn dispatch(
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
+        Command::Trends(args) => trends::run_trends(args, ports, printer, now),
+        Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
         Command::Budget(args) => budget::run_budget(args, ports, printer, now),
         Command::Query(args) => query::run_query(args, common, ports, printer, now),
         Command::Schema(args) => schema::run_schema(args, ports, printer),

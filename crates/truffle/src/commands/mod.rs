@@ -1,5 +1,7 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+/// `truffle anomalies`.
+pub mod anomalies;
 /// `truffle bookmark`.
 pub mod bookmark;
 /// `truffle budget`.
@@ -28,6 +30,8 @@ pub mod search;
 pub mod show;
 /// `truffle status`.
 pub mod status;
+/// `truffle trends`.
+pub mod trends;
 /// `truffle version`.
 pub mod version;
 /// `truffle zones`.
