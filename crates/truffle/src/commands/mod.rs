@@ -1,9 +1,13 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+/// `truffle alerts`.
+pub mod alerts;
 /// `truffle bookmark`.
 pub mod bookmark;
 /// `truffle budget`.
 pub mod budget;
+/// `truffle calendar`.
+pub mod calendar;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -33,5 +37,7 @@ pub mod version;
 /// `truffle zones`.
 pub mod zones;
 
+#[cfg(test)]
+mod cost_tests;
 #[cfg(test)]
 mod tests;
