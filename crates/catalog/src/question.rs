@@ -148,7 +148,8 @@ fn read_param(line: &str) -> QuestionParam {
 }
 
 fn read_value(param: &QuestionParam, text: &str, now: Timestamp) -> Result<Value, ParamError> {
-    if let Some(valid) = param.kind.refuse(text, &param.ty).filter(|_| param.default.as_deref() != Some(text)) {
+    if let Some(valid) = param.kind.refuse(text, &param.ty).filter(|_| param.default.as_deref() != Some(text))
+    {
         return Err(ParamError::Unlisted { name: param.name.clone(), text: text.to_string(), valid });
     }
     let unreadable =

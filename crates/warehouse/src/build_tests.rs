@@ -68,8 +68,8 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotPriceRow,
-        ZoneOfferRow,
+        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow,
+        OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
