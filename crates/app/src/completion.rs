@@ -34,6 +34,7 @@ pub fn truffle_command() -> Command {
         ("query", &[("statement", questions)]),
         ("cost", &[("by", dimensions)]),
         ("forecast", &[("by", dimensions)]),
+        ("anomalies", &[("by", dimensions)]),
     ];
     let command = with_candidates(TruffleArgs::command(), &[("columns", columns)]);
     let command = command.mut_subcommand("budget", |budget| {

@@ -106,6 +106,20 @@ pub(crate) struct AnomalyChoice<'a> {
     pub(crate) since: Day,
 }
 
+impl<'a> AnomalyChoice<'a> {
+    /// The least impact of a listed anomaly, in the currency of the costs.
+    pub(crate) const LEAST_IMPACT: Decimal = Decimal::TEN;
+
+    /// The days before the last one in which a listed anomaly has ended.
+    pub(crate) const DAYS: u16 = 90;
+
+    /// Returns the choice without any flags.
+    pub(crate) fn usual(history: &BillHistory, by: Option<&'a CostDimension>) -> AnomalyChoice<'a> {
+        let since = history.through - i32::from(Self::DAYS);
+        AnomalyChoice { by, min_impact: Self::LEAST_IMPACT, since }
+    }
+}
+
 /// Usage by leaf, with the walk over each.
 pub(crate) struct AnomalySearch<'a> {
     history: &'a BillHistory,

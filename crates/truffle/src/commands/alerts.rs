@@ -7,16 +7,18 @@ use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
+use crate::anomaly_marks::KnownMarks;
+use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, check_length};
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::BudgetEntry;
 use crate::cost_text::amount_cell;
-use crate::daily_costs::{day_text, read_through};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through};
 use crate::footer::note_footer;
 use crate::user_files::UserFile;
 
-/// List the crossed thresholds of budgets as alerts.
+/// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.
 ///
-/// An alert has the same id at every run, so that a program delivers it once: `truffle alerts -o
+/// Anomalies are those of `truffle anomalies`, without the marked and the quieted ones. An alert has the same id at every run, so that a program delivers it once: `truffle alerts -o
 /// ndjson | collector notify --to FILE`. The exit code is 3 without an alert, and 4 if a budget
 /// could not be seen.
 #[derive(Debug, Args)]
@@ -45,7 +47,8 @@ pub fn run_alerts(
     }
     let budgets = CheckedBudget::read_all(entries, &ports.settings.dimensions)?;
     let reports = check_budgets(budgets, through, ports)?;
-    let alerts: Vec<CostAlert> = reports.iter().flat_map(CostAlert::of_budget).collect();
+    let mut alerts: Vec<CostAlert> = reports.iter().flat_map(CostAlert::of_budget).collect();
+    alerts.extend(anomaly_alerts(through, ports, printer)?);
     let page = Page { fields: CostAlert::fields(), rows: alerts.iter().map(CostAlert::row).collect() };
     printer.report(&Report::plain(page).default_columns(COLUMNS), ports.encode)?;
     note_footer(ports, printer, &["charge"], "all", now)?;
@@ -66,6 +69,25 @@ pub fn run_alerts(
     }
 }
 
+/// Returns an alert for each listed anomaly without a mark. Bills that are too short for a judgement
+/// have none, which is noted.
+fn anomaly_alerts(
+    through: Option<Day>,
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+) -> Result<Vec<CostAlert>, Failure> {
+    let query =
+        DailyCostsQuery { metric: CostMetric::Billed, months: CostMonths::All, dimensions: &[], through };
+    let history = BillHistory::load(&query, ports)?;
+    if let Err(failure) = check_length(&history) {
+        printer.note(&failure.message);
+        return Ok(Vec::new());
+    }
+    let marks = KnownMarks::read(&UserFile::anomaly_marks(&ports.settings.config, None), ports.as_of)?;
+    let found = AnomalySearch::new(&history, None, 1.0).find(&AnomalyChoice::usual(&history, None), &marks);
+    Ok(found.iter().filter(|one| one.feedback.is_none()).map(CostAlert::of_anomaly).collect())
+}
+
 const COLUMNS: &[&str] = &["text", "kind", "value", "started_on", "amount", "limit", "currency"];
 
 /// An alert about costs.
@@ -73,8 +95,8 @@ struct CostAlert {
     alert_id: String,
     kind: &'static str,
     text: String,
-    dimension: &'static str,
-    value: String,
+    dimension: String,
+    value: Option<String>,
     started_on: Day,
     amount: Option<Decimal>,
     limit: Decimal,
@@ -107,8 +129,8 @@ impl CostAlert {
                     amount_cell(amount),
                     amount_cell(Some(budget)),
                 ),
-                dimension: "budget",
-                value: name.clone(),
+                dimension: "budget".into(),
+                value: Some(name.clone()),
                 started_on: first,
                 amount,
                 limit: share * budget,
@@ -117,6 +139,33 @@ impl CostAlert {
             }
         };
         report.crossed.iter().map(alert).collect()
+    }
+
+    fn of_anomaly(anomaly: &FoundAnomaly) -> CostAlert {
+        // Names come from bills: quoted, they have no control characters.
+        let value = anomaly.value.as_ref().map(|value| format!(" {value:?}")).unwrap_or_default();
+        let first = anomaly.drivers.first().and_then(|driver| driver.leaf.as_ref());
+        let driver = first.map(|leaf| format!(", mostly {:?}", leaf.text())).unwrap_or_default();
+        let currency = &anomaly.currency;
+        CostAlert {
+            alert_id: anomaly.id.clone(),
+            kind: "anomaly",
+            text: format!(
+                "{} of {}{value} from {}: {} {currency} instead of {} {currency}{driver}",
+                anomaly.kind.name(),
+                anomaly.dimension,
+                day_text(anomaly.started_on),
+                amount_cell(Some(anomaly.actual)),
+                amount_cell(Some(anomaly.expected)),
+            ),
+            dimension: anomaly.dimension.clone(),
+            value: anomaly.value.clone(),
+            started_on: anomaly.started_on,
+            amount: Some(anomaly.actual),
+            limit: anomaly.expected,
+            currency: currency.clone(),
+            detected_on: anomaly.detected_on,
+        }
     }
 
     fn fields() -> Vec<Field> {
@@ -141,8 +190,8 @@ impl CostAlert {
             self.alert_id.as_str().into(),
             self.kind.into(),
             self.text.as_str().into(),
-            self.dimension.into(),
-            self.value.as_str().into(),
+            self.dimension.as_str().into(),
+            self.value.clone().into(),
             Value::Date(self.started_on.0),
             self.amount.into(),
             self.limit.into(),

@@ -16,12 +16,6 @@ use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, d
 use crate::usage::flag_without_effect;
 use crate::user_files::UserFile;
 
-/// The default of `--min-impact`.
-const LEAST_IMPACT: Decimal = Decimal::TEN;
-
-/// The default of `--days`.
-const SHOWN_DAYS: u16 = 90;
-
 /// List days and weeks with unusual costs, with their impact and the usage types behind it.
 ///
 /// Usage is expected from the days before: the level of the last week × the weekday's usual part. A
@@ -116,8 +110,8 @@ pub fn run_anomalies(
             run_mark(mark, &found, &file, printer, now)
         }
         None => {
-            let since = history.through - i32::from(args.days.unwrap_or(SHOWN_DAYS));
-            let min_impact = args.min_impact.unwrap_or(LEAST_IMPACT);
+            let since = history.through - i32::from(args.days.unwrap_or(AnomalyChoice::DAYS));
+            let min_impact = args.min_impact.unwrap_or(AnomalyChoice::LEAST_IMPACT);
             let choice = AnomalyChoice { by: by.as_ref(), min_impact, since };
             list(&search.find(&choice, &marks), args.known, ports, printer)?;
             note_cost_footer(&history, ports, printer, now)?;

@@ -6,6 +6,7 @@ use console::{Exit, Failure, Printer, Report, describe_age};
 use domain::Timestamp;
 
 use crate::CommandPorts;
+use crate::anomaly_marks::AnomalyMark;
 use crate::budget_entry::BudgetEntry;
 use crate::offer::DatasetSource;
 use crate::plan_file;
@@ -74,6 +75,9 @@ fn about(ports: &CommandPorts<'_>, printer: &mut Printer) {
     let budgets = UserFile::budgets(&settings.config, None);
     let count = budgets.read::<BudgetEntry>().map(|entries| entries.len());
     note_file(budgets.path(), count, printer);
+    let marks = UserFile::anomaly_marks(&settings.config, None);
+    let count = marks.read::<Vec<AnomalyMark>>().map(|entries| entries.len());
+    note_file(marks.path(), count, printer);
     let plans = plan_file::path(&settings.config);
     let count = plan_file::read(&plans, &settings.dimensions).map(|plans| plans.len());
     note_file(&plans, count, printer);
