@@ -7,6 +7,7 @@ mod launching;
 mod listing;
 mod power;
 mod provisioning_tests;
+mod traces;
 
 use std::cell::RefCell;
 use std::io::Write;
@@ -41,8 +42,6 @@ fn memory() -> MemoryFleet {
     MemoryFleet::new(CallerAccount {
         account: "111122223333".into(),
         arn: ME.into(),
-        regions: vec!["eu-west-1".into(), "us-east-1".into()],
-        disabled: vec!["me-south-1".into()],
         now: noon(),
     })
 }

@@ -2,7 +2,7 @@
 //! where these depend on EC2, and does nothing else.
 
 use super::FleetError;
-use super::account::{Account, CallerAccount};
+use super::account::{Account, AccountRegions, CallerAccount};
 use super::images::{FoundImage, Images};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use super::quotas::Quotas;
@@ -32,6 +32,8 @@ const SHOWN: SignedDuration = SignedDuration::from_hours(1);
 /// An account with its instances in memory: the fake of every port.
 pub struct MemoryFleet {
     caller: CallerAccount,
+    regions: AccountRegions,
+    region_requests: Cell<u32>,
     now: Cell<Timestamp>,
     held: RefCell<Vec<MemoryInstance>>,
     tokens: RefCell<BTreeMap<String, MemoryLaunchToken>>,
@@ -68,11 +70,16 @@ struct MemoryLaunchToken {
 }
 
 impl MemoryFleet {
-    /// Creates an account without instances.
+    /// Creates an account without instances, with two regions and a disabled one.
     pub fn new(caller: CallerAccount) -> MemoryFleet {
         let now = Cell::new(caller.now);
         MemoryFleet {
             caller,
+            regions: AccountRegions {
+                enabled: vec!["eu-west-1".into(), "us-east-1".into()],
+                disabled: vec!["me-south-1".into()],
+            },
+            region_requests: Cell::new(0),
             now,
             held: RefCell::default(),
             tokens: RefCell::default(),
@@ -106,6 +113,11 @@ impl MemoryFleet {
             metadata: None,
             details: InstanceDetails::default(),
         }
+    }
+
+    /// Returns how often the account's regions were requested.
+    pub fn region_requests(&self) -> u32 {
+        self.region_requests.get()
     }
 
     /// Advances the clock; delayed requests arrive at their times.
@@ -251,6 +263,11 @@ impl MemoryFleet {
 impl Account for MemoryFleet {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
         Ok(CallerAccount { now: self.now.get(), ..self.caller.clone() })
+    }
+
+    fn regions(&self) -> Result<AccountRegions, FleetError> {
+        self.region_requests.set(self.region_requests.get() + 1);
+        Ok(self.regions.clone())
     }
 }
 

@@ -448,8 +448,38 @@ fn an_extension_that_cannot_take_effect_writes_nothing() {
     );
     check(change(trial(), |it| it.state = InstanceState::ShuttingDown), "it is shutting-down", None);
     check(change(trial(), |it| drop(it.tags.remove(tag::EXPIRY))), "no tag bounds its life", None);
-    let invalid = spawn(&world(trial()), &["extend", "try", "soon"]);
-    assert_eq!(invalid.ended.as_ref().unwrap_err().kind, FailureKind::Usage);
+    for words in [&["extend", "try", "soon"][..], &["extend", "try"], &["extend", "try", "--until", "soon"]] {
+        let invalid = spawn(&world(trial()), words);
+        assert_eq!(invalid.ended.as_ref().unwrap_err().kind, FailureKind::Usage, "{words:?}");
+    }
+}
+
+#[test]
+fn an_extension_to_an_instant_sets_a_later_end() {
+    let with_daemon = || change(trial(), |it| drop(it.tags.insert(tag::SEEN.into(), seen_tag(2))));
+    let extend = |cloud: &MemoryFleet, time: &str| spawn(cloud, &["extend", "try", "--until", time]);
+    let cloud = world(with_daemon());
+    let out = extend(&cloud, "21:30").good();
+    assert!(out.contains("extended,9h30m,2026-11-23T21:30:00Z,spawnd,"), "{out}");
+    assert_eq!(terms(&cloud).intent, BudgetIntent::Running(noon() + SignedDuration::from_mins(570)));
+    let refused = |seen: InstanceView, time: &str, expected: &str, hint: Option<&str>| {
+        let cloud = world(seen.clone());
+        let ran = extend(&cloud, time);
+        assert_eq!(ran.failed(), format!("extend i-1: {expected}"));
+        assert_eq!(ran.ended.as_ref().unwrap_err().hint.as_deref(), hint);
+        assert_eq!(cloud.all(), [seen]);
+    };
+    refused(with_daemon(), "eod", "it already runs until 2026-11-23T18:00:00Z", None);
+    refused(with_daemon(), "13:00", "it already runs until 2026-11-23T18:00:00Z", None);
+    let capped =
+        change(with_daemon(), |it| drop(it.tags.insert(tag::CAP.into(), tag::encode_cap(noon() + hours(7)))));
+    let expected = "its cap is 2026-11-23T19:00:00Z, so at most 1h can be added";
+    refused(capped, "2026-11-23T19:00:01Z", expected, Some("spawn extend i-1 1h"));
+    let cloud = world(with_daemon());
+    spawn(&cloud, &["stop", "try"]).good();
+    let stopped = extend(&cloud, "21:30");
+    let expected = "extend i-1: it is stopped with 6h left, and its time goes on at its next start";
+    assert_eq!(stopped.failed(), expected);
 }
 
 #[test]
