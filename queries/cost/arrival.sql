@@ -1,6 +1,6 @@
--- Usage that replaced statements of a month had of their newest days, beside the usage that is known
--- of these days now. days_before counts from the newest day of the replaced statement, which is 0.
--- The figures show how late the charges of a day arrive.
+-- Usage that replaced statements of a month had of their newest days, beside the usage that is
+-- known of these days now. days_before counts from the newest day of the replaced statement, which
+-- is 0. The figures show how late the charges of a day arrive.
 -- $since timestamp = 2000-01-01  the first day
 -- $as_of timestamp = now  use the newest data at or before this instant
 WITH usage AS (

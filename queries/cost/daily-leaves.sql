@@ -1,8 +1,9 @@
--- Costs of each day by leaf: the smallest parts that are forecast and searched for anomalies. A leaf
--- is an account, service, region, usage type, category and frequency of charges in one currency. A
--- charge counts on the day on which it begins. Usage, taxes and credits without an effective cost
--- count as billed; another line without one makes the effective cost of its leaf and day null. A
--- day without a row is 0 where a statement covers it (cost/statements), and otherwise unknown.
+-- Costs of each day by leaf: the smallest parts that are forecast and searched for anomalies. A
+-- leaf is an account, service, region, usage type, category and frequency of charges in one
+-- currency. A charge counts on the day on which it begins. Usage, taxes and credits without an
+-- effective cost count as billed; another line without one makes the effective cost of its leaf
+-- and day null. A day without a row is 0 where a statement covers it (cost/statements), and
+-- otherwise unknown.
 -- $metric billed_cost|effective_cost = billed_cost  cost to add up
 -- $month month = all  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant

@@ -1,11 +1,11 @@
 -- Costs of each day by payer, currency, category and frequency of the charges, and by the wanted
--- dimensions. The other dimensions are null. A tag is one more dimension: tag_value is null in lines
--- without it, and (unreadable) in lines with unreadable tags. A charge counts on the day on which it
--- begins. Usage, taxes and credits without an effective cost count as billed; another line without
--- one makes the effective cost of its row null. A day without a row is 0 where a statement covers it
--- (cost/statements), and otherwise unknown. Currencies are never added.
--- $by texts:sub_account_id|service_name|region_id|usage_type|resource_id|none = none  dimensions joined by commas, or none
--- $tag tag = none  tag key, such as Name, as one more dimension; also finds the spellings of reports
+-- dimensions. The other dimensions are null. A tag is one more dimension: tag_value is null in
+-- lines without it, and (unreadable) in lines with unreadable tags. A charge counts on the day on
+-- which it begins. Usage, taxes and credits without an effective cost count as billed; another
+-- line without one makes the effective cost of its row null. A day without a row is 0 where a
+-- statement covers it (cost/statements), and otherwise unknown. Currencies are never added.
+-- $by texts:sub_account_id|service_name|region_id|usage_type|resource_id|none = none  columns
+-- $tag tag = none  tag key, such as Name; also finds the spellings of reports
 -- $metric billed_cost|effective_cost = billed_cost  cost to add up
 -- $month month = all  billing month such as 2026-11, latest, or all
 -- $through timestamp = now  the last day

@@ -1,5 +1,5 @@
--- Running instances of spawn that end at a known time (the tag spawn:expiry), with their mean cost a
--- day in the bills between two days. A forecast leaves these costs out after the end.
+-- Running instances of spawn that end at a known time (the tag spawn:expiry), with their mean cost
+-- a day in the bills between two days. A forecast leaves these costs out after the end.
 -- $metric billed_cost|effective_cost = billed_cost  cost to add up
 -- $since timestamp = 2000-01-01  the first day
 -- $until timestamp = now  the last day; instances that end on it or before are left out

@@ -1,7 +1,7 @@
--- Statements of bills up to an instant, oldest first: the report of a payer about a month, or about
--- a day from Cost Explorer. observed_at is the statement's own time: the time of the bill's file, or
--- --observed-at of the import. A statement covers the days of its period up to that time. is_valid
--- is false for a statement that a newer one had replaced.
+-- Statements of bills up to an instant, oldest first: the report of a payer about a month, or
+-- about a day from Cost Explorer. observed_at is the statement's own time: the time of the bill's
+-- file, or --observed-at of the import. A statement covers the days of its period up to that time.
+-- is_valid is false for a statement that a newer one had replaced.
 -- $as_of timestamp = now  statements with their own time at or before this instant
 SELECT
     split_part(scope, '/', 1) AS payer,

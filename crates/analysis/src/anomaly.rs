@@ -19,7 +19,7 @@ pub enum AnomalyKind {
     Step,
     /// A slow change over four weeks.
     Drift,
-    /// The first cost at all, after three known weeks without any. Its size does not matter.
+    /// The first cost at all, after four known weeks without any. Its size does not matter.
     New,
     /// Four days without the usual cost.
     Gone,
@@ -51,8 +51,8 @@ pub struct CostAnomaly {
     pub kind: AnomalyKind,
     /// The first unusual day.
     pub started_on: Day,
-    /// The last unusual day; `None` if the interval may go on. A step ends with the fourth day: from
-    /// then on the new level is expected.
+    /// The last unusual day; `None` if the interval may go on. A step ends with its fourth day and a
+    /// drift with the day of its detection: from then on the new level is expected.
     pub ended_on: Option<Day>,
     /// The day whose cost made the anomaly visible.
     pub detected_on: Day,
@@ -76,7 +76,23 @@ pub struct AnomalyRule {
     pub learns_fees: bool,
 }
 
+impl AnomalyKind {
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnomalyKind::Spike => "spike",
+            AnomalyKind::Step => "step",
+            AnomalyKind::Drift => "drift",
+            AnomalyKind::New => "new",
+            AnomalyKind::Gone => "gone",
+        }
+    }
+}
+
 impl AnomalyRule {
+    /// Known days of a series before the first one that is judged.
+    pub const FEWEST_DAYS: usize = FEWEST_DAYS;
+
     /// The rule with at most this many false alerts per series and year. `learns_fees` is
     /// [`AnomalyRule::learns_fees`].
     pub fn with_alerts_per_year(alerts: f64, learns_fees: bool) -> AnomalyRule {
@@ -170,10 +186,11 @@ impl SeriesWalk<'_> {
             self.open(day, is_new);
         }
         self.memory.add(day, cost, Some(expected), !self.is_open);
-        if self.is_open {
-            self.extend();
+        match self.is_open {
+            true => self.extend(),
+            // The expected level of an unusual day is that of the days before.
+            false => self.look_for_drift(day, expected.level),
         }
-        self.look_for_drift(day, expected.level);
     }
 
     /// Ends the run where a day no longer deviates in its direction.
@@ -231,8 +248,8 @@ impl SeriesWalk<'_> {
         let Some(found) = self.drift.add(level, self.rule.drift_score) else { return };
         self.anomalies.push(CostAnomaly {
             kind: AnomalyKind::Drift,
-            started_on: day - DriftMemory::DAYS,
-            ended_on: None,
+            started_on: day - (DriftMemory::DAYS - 1),
+            ended_on: Some(day),
             detected_on: day,
             expected_cost: found.expected,
             actual_cost: found.actual,

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use crate::anomaly::{AnomalyKind, AnomalyRule, CostAnomaly, find_anomalies};
 use crate::{DailyCosts, Day};
 
-/// A Thursday, the first day of a month.
-const FIRST: Day = Day(20_089 - 17 + 31);
+/// 2026-01-01, a Thursday.
+const FIRST: Day = Day(20_454);
 
 fn rule() -> AnomalyRule {
     AnomalyRule::with_alerts_per_year(1.0, false)

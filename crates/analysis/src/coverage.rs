@@ -166,7 +166,11 @@ mod tests {
         let check = |shares: &[(usize, f64)], expected: i32| {
             let arrivals: Vec<DayArrival> = shares
                 .iter()
-                .map(|(days_before, known)| DayArrival { days_before: *days_before, known: *known, present: 1.0 })
+                .map(|(days_before, known)| DayArrival {
+                    days_before: *days_before,
+                    known: *known,
+                    present: 1.0,
+                })
                 .collect();
             assert_eq!(arrival_delay(&arrivals), expected, "{shares:?}");
         };

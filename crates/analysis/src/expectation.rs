@@ -15,13 +15,14 @@ const PERSISTENCE: f64 = 0.6;
 const FACTOR_WEEKS: usize = 16;
 
 /// Weeks without which a weekday has no factor of its own.
-const FEWEST_WEEKS: usize = 2;
+const FEWEST_WEEKS: usize = 3;
 
 /// Days whose deviations are the scale of the next one.
 const SCALE_DAYS: usize = 56;
 
-/// Days without which a day is not judged: after three weeks each weekday has two ratios.
-pub(crate) const FEWEST_DAYS: usize = 21;
+/// Days without which a day is not judged: then each weekday has three ratios, and one odd day
+/// decides none of them.
+pub(crate) const FEWEST_DAYS: usize = 28;
 
 /// The least scale, as a part of the expected cost.
 const LEAST_SCALE: f64 = 0.02;

@@ -27,7 +27,7 @@ mod series;
 mod shares;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
-pub use change::{CostChange, PricedUsage, explain_changes};
+pub use change::{CostChange, PricedUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
 pub use drivers::{CostDriver, find_drivers};

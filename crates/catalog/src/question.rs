@@ -148,7 +148,8 @@ fn read_param(line: &str) -> QuestionParam {
 }
 
 fn read_value(param: &QuestionParam, text: &str, now: Timestamp) -> Result<Value, ParamError> {
-    if let Some(valid) = param.kind.refuse(text, &param.ty).filter(|_| param.default.as_deref() != Some(text)) {
+    if let Some(valid) = param.kind.refuse(text, &param.ty).filter(|_| param.default.as_deref() != Some(text))
+    {
         return Err(ParamError::Unlisted { name: param.name.clone(), text: text.to_string(), valid });
     }
     let unreadable =
@@ -235,6 +236,12 @@ cell!(Timestamp, ValueType::Timestamp, Value::Timestamp(v) => v);
 pub struct ChargeAmount(pub Decimal);
 
 cell!(ChargeAmount, ValueType::Decimal(38, 18), Value::Decimal(v) => ChargeAmount(v));
+
+/// A quantity of a bill, to 9 decimals: a sum of requests or bytes needs the digits before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChargeQuantity(pub Decimal);
+
+cell!(ChargeQuantity, ValueType::Decimal(38, 9), Value::Decimal(v) => ChargeQuantity(v));
 
 /// A day, as days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,7 @@ pub const QUESTIONS: &[Question] = questions![
     "cost/daily-leaves",
     "cost/known-ends",
     "cost/newest-usage",
+    "cost/priced-usage",
     "cost/statements",
     "cost/tag-keys",
     "data/runs",
@@ -64,7 +65,7 @@ pub fn question(name: &str) -> Option<&'static Question> {
 /// The typed rows of the questions that programs use.
 pub mod rows {
     use super::row;
-    use crate::question::{CalendarDate, ChargeAmount};
+    use crate::question::{CalendarDate, ChargeAmount, ChargeQuantity};
     use domain::{Decimal, Timestamp};
 
     row! {
@@ -119,6 +120,34 @@ pub mod rows {
             tag_value: Option<String>,
             /// The cost; `None` if a line does not state it.
             cost: Option<ChargeAmount>,
+            /// Number of lines of bills.
+            lines: i64,
+        }
+    }
+
+    row! {
+        /// The charges of a leaf in a span of days: a row of `cost/priced-usage`.
+        pub struct PricedUsageRow {
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Usage, Purchase, Tax, Credit or Adjustment; `None` if not stated.
+            charge_category: Option<String>,
+            /// Account that used the service.
+            sub_account_id: Option<String>,
+            /// Service name.
+            service_name: Option<String>,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// Unit of the quantity.
+            pricing_unit: Option<String>,
+            /// The cost; `None` if a line does not state it.
+            cost: Option<ChargeAmount>,
+            /// The cost without any discount; `None` if a line does not state it.
+            list_cost: Option<ChargeAmount>,
+            /// The quantity; `None` if a line does not state it.
+            quantity: Option<ChargeQuantity>,
             /// Number of lines of bills.
             lines: i64,
         }

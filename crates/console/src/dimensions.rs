@@ -25,7 +25,8 @@ const BUILT_IN: [&str; 14] = [
     "none",
 ];
 
-/// The tag keys of each dimension, by its name. A line's value is that of the first key that it has.
+/// The tag keys of each dimension, by its name. The value of a line is that of the first key that
+/// the line has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CostDimensions {
     keys: BTreeMap<String, Vec<String>>,
@@ -158,6 +159,9 @@ mod tests {
             "[dimensions]\nservice = \"a\"\n",
             "2: service is a dimension of its own and cannot be defined by tags",
         );
-        check("[dimensions]\n\"A b\" = \"a\"\n", "2: \"A b\" is not a name of lowercase letters, digits, - and _");
+        check(
+            "[dimensions]\n\"A b\" = \"a\"\n",
+            "2: \"A b\" is not a name of lowercase letters, digits, - and _",
+        );
     }
 }

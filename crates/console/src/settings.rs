@@ -311,8 +311,10 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
                     .hint(format!("move it to .spawn.yaml: {name}: …")));
             }
             let near = suggest_closest(name, SHARED_SETTINGS);
-            return Err(wrong(at, format!("there is no setting \"{name}\"{near}"))
-                .hint(format!("the settings are {}, and the table {DIMENSIONS}", SHARED_SETTINGS.join(", "))));
+            return Err(wrong(at, format!("there is no setting \"{name}\"{near}")).hint(format!(
+                "the settings are {}, and the table {DIMENSIONS}",
+                SHARED_SETTINGS.join(", ")
+            )));
         };
         let DeValue::String(value) = value.get_ref() else {
             return Err(wrong(at, format!("{name} is not a string"))

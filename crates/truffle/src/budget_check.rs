@@ -173,7 +173,8 @@ fn check_budget(
         Err(reason) => return BudgetReport { reason: Some(reason), ..report },
     };
     let wants_forecast = !report.budget.entry.forecast_percent.is_empty();
-    let forecast = wants_forecast.then(|| actual + costs.rest_of_period(&report.budget.filter, &currency, end));
+    let forecast =
+        wants_forecast.then(|| actual + costs.rest_of_period(&report.budget.filter, &currency, end));
     let entry = &report.budget.entry;
     let crossed = |of_forecast: bool, cost: Decimal, percents: &[f64]| -> Vec<CrossedThreshold> {
         let reached = percents.iter().filter(|percent| is_reached(cost, amount, **percent));
@@ -218,7 +219,7 @@ fn find_costs(
     };
     let counted = || matching().filter(|leaf| leaf.key.currency == currency);
     if counted().next().is_none() {
-        return Err(format!("no charge in {currency} matches {}", budget.entry.filter.join(", ")));
+        return Err(format!("no charge in {currency} matches the filter"));
     }
     let sum = |first: Day, end: Day| -> Result<Decimal, String> {
         if let Some(day) = history.uncovered_day(first, end) {
@@ -267,7 +268,8 @@ impl CheckedCosts {
         let groups = forecast.groups(|key| filter.matches(key));
         let days = groups.get(&(currency.to_string(), true)).map(|group| group.days.as_slice());
         let is_counted = |day: &&DayForecast| day.day < end;
-        let costs = days.unwrap_or_default().iter().filter(is_counted).map(|day| day.scheduled + day.remainder);
+        let costs =
+            days.unwrap_or_default().iter().filter(is_counted).map(|day| day.scheduled + day.remainder);
         costs.sum()
     }
 }

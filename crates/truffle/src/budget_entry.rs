@@ -166,7 +166,8 @@ mod tests {
         let entry = read(text).unwrap();
         assert_eq!((entry.period, entry.amount), (BudgetPeriod::Month, Some(Decimal::from(1000))));
         assert_eq!(read(&toml::to_string(&entry).unwrap()), Ok(entry));
-        let percent = read("percent_of_last = 110\nperiod = \"quarter\"\nforecast_percent = [100]\n").unwrap();
+        let percent =
+            read("percent_of_last = 110\nperiod = \"quarter\"\nforecast_percent = [100]\n").unwrap();
         assert_eq!(read(&toml::to_string(&percent).unwrap()), Ok(percent));
         assert!(read("amount = 0\nactual_percent = [100]\n").is_ok());
     }

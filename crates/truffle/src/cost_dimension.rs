@@ -60,9 +60,9 @@ impl CostDimension {
         if let Some(keys) = defined.keys(name) {
             return Ok(CostDimension::Tag { name: text.into(), keys: keys.to_vec() });
         }
-        let known = || BUILT_IN.iter().map(|(short, ..)| *short).chain(["owner"]).chain(defined.names());
-        let names: Vec<&str> = known().collect();
-        Err(Failure::usage(format!("{flag} \"{text}\" is not a dimension{}", suggest_closest(text, known())))
+        let names = dimension_names(defined);
+        let near = suggest_closest(text, names.iter().map(String::as_str));
+        Err(Failure::usage(format!("{flag} \"{text}\" is not a dimension{near}"))
             .hint(format!("the dimensions are {}, and tag:KEY", names.join(", "))))
     }
 
@@ -70,7 +70,9 @@ impl CostDimension {
     pub(crate) fn column(&self) -> &str {
         match self {
             CostDimension::Tag { name, .. } => name,
-            other => BUILT_IN.iter().find(|(.., dimension)| dimension == other).map_or("", |(_, column, _)| column),
+            other => {
+                BUILT_IN.iter().find(|(.., dimension)| dimension == other).map_or("", |(_, column, _)| column)
+            }
         }
     }
 
@@ -97,6 +99,12 @@ impl CostDimension {
     }
 }
 
+/// Returns the names of all dimensions except tags, for completions and hints.
+pub fn dimension_names(defined: &CostDimensions) -> Vec<String> {
+    let built_in = BUILT_IN.iter().map(|(short, ..)| *short).chain(["owner"]);
+    built_in.chain(defined.names()).map(String::from).collect()
+}
+
 /// Reads the dimensions of a flag.
 ///
 /// Errors: a usage failure for an unknown or a repeated dimension, or for a second tag.
@@ -113,8 +121,9 @@ pub(crate) fn read_dimensions(
             return Err(Failure::usage(format!("{flag} has {text} twice")));
         }
         if is_tag(&dimension) && dimensions.iter().any(is_tag) {
-            return Err(Failure::usage(format!("{flag} has a second tag: {text}"))
-                .hint("ask once for each tag"));
+            return Err(
+                Failure::usage(format!("{flag} has a second tag: {text}")).hint("ask once for each tag")
+            );
         }
         dimensions.push(dimension);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use analysis::Day;
-use catalog::rows::{CollectionRunRow, CostStatementRow, DailyCostRow, NewestUsageRow};
+use catalog::rows::{CollectionRunRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow};
 use catalog::testing::MemoryAsk;
 use catalog::{Field, Page, QuestionRow, Value, ValueType};
 use console::{CommonFlags, Settings, SettingsSources};
@@ -62,7 +62,8 @@ pub(crate) fn warehouse(
     statements: &[(&'static str, &'static str, &'static str, bool)],
 ) -> MemoryAsk {
     let mut charges = charges.to_vec();
-    charges.sort_by_key(|charge| (charge.payer, charge.currency, charge.service, charge.category, charge.day));
+    charges
+        .sort_by_key(|charge| (charge.payer, charge.currency, charge.service, charge.category, charge.day));
     let statements: Vec<Vec<Value>> = statements
         .iter()
         .map(|(payer, period, time, is_valid)| {
@@ -95,6 +96,7 @@ pub(crate) fn warehouse(
             fields: NewestUsageRow::fields(),
             rows: vec![newest.clone()],
         })
+        .answer("cost/known-ends", |_| Page { fields: KnownEndRow::fields(), rows: Vec::new() })
         .answer("cost/tag-keys", |_| Page {
             fields: vec![Field::new("tag_key", ValueType::Text)],
             rows: vec![vec!["Team".into()]],

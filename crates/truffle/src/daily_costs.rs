@@ -104,7 +104,10 @@ impl BillHistory {
     /// Loads the daily costs.
     ///
     /// Errors: no bill was collected; a tag that no charge has; `--through` before the first day.
-    pub(crate) fn load(query: &DailyCostsQuery<'_>, ports: &CommandPorts<'_>) -> Result<BillHistory, Failure> {
+    pub(crate) fn load(
+        query: &DailyCostsQuery<'_>,
+        ports: &CommandPorts<'_>,
+    ) -> Result<BillHistory, Failure> {
         let statements: Vec<CostStatementRow> = rows(ports.answer("cost/statements", &[])?)?;
         let newest_month = newest_month(&statements).map_or_else(|| Err(no_bill(ports)), Ok)?;
         let months = match query.months {
@@ -119,7 +122,8 @@ impl BillHistory {
         let delay = learn_delay(&statements, ports)?;
         let coverage = cover(&statements, &leaves, delay);
         let first = coverage.values().filter_map(|one| one.spans.first()).map(|(first, _)| *first).min();
-        let of_newest = coverage.values().filter(|one| one.spans.last().is_some_and(|(_, end)| *end > newest_month));
+        let of_newest =
+            coverage.values().filter(|one| one.spans.last().is_some_and(|(_, end)| *end > newest_month));
         let complete = of_newest.filter_map(|one| one.complete_through).min();
         let complete = complete.or_else(|| coverage.values().filter_map(|one| one.complete_through).max());
         let first = first.map_or_else(|| Err(no_charge()), Ok)?;
@@ -289,7 +293,7 @@ fn read_days(
             true => {
                 let leaf = "sub_account_id,service_name,region_id,usage_type";
                 let by = if by_resource { format!("{leaf},resource_id") } else { leaf.to_string() };
-                let through = ("through", "9999-12-30");
+                let through = ("through", "9000-01-01");
                 ports.answer(
                     "cost/daily",
                     &[metric, ("month", month), ("by", &by), ("tag", &tag_keys), through],
@@ -340,7 +344,8 @@ fn group(rows: Vec<DailyCostRow>) -> Vec<LeafCosts> {
 /// Returns how many of the newest days may lack charges.
 fn learn_delay(statements: &[CostStatementRow], ports: &CommandPorts<'_>) -> Result<i32, Failure> {
     let replaced_early = |one: &CostStatementRow| {
-        !one.is_valid && period(one).is_some_and(|period| period.observed < period.end && period.end - period.first > 1)
+        !one.is_valid
+            && period(one).is_some_and(|period| period.observed < period.end && period.end - period.first > 1)
     };
     if !statements.iter().any(replaced_early) {
         return Ok(arrival_delay(&[]));
@@ -357,7 +362,11 @@ fn learn_delay(statements: &[CostStatementRow], ports: &CommandPorts<'_>) -> Res
     Ok(arrival_delay(&found.into_iter().filter_map(arrival).collect::<Vec<_>>()))
 }
 
-fn cover(statements: &[CostStatementRow], leaves: &[LeafCosts], delay: i32) -> BTreeMap<String, CostCoverage> {
+fn cover(
+    statements: &[CostStatementRow],
+    leaves: &[LeafCosts],
+    delay: i32,
+) -> BTreeMap<String, CostCoverage> {
     let mut newest: BTreeMap<&str, (Option<Day>, Day)> = BTreeMap::new();
     for leaf in leaves {
         let Some((day, _)) = leaf.days.last() else { continue };

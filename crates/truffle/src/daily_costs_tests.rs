@@ -13,7 +13,10 @@ const PAYER: &str = "111122223333";
 fn load(ask: &MemoryAsk, as_of: &str, query: &DailyCostsQuery<'_>) -> Result<BillHistory, Failure> {
     let settings = settings(Path::new("/nowhere"));
     let as_of = domain::parse_until(as_of).unwrap();
-    BillHistory::load(query, &CommandPorts { ask, encode: &FailingEncode("no columns"), settings: &settings, as_of })
+    BillHistory::load(
+        query,
+        &CommandPorts { ask, encode: &FailingEncode("no columns"), settings: &settings, as_of },
+    )
 }
 
 fn everything() -> DailyCostsQuery<'static> {
@@ -24,8 +27,7 @@ fn everything() -> DailyCostsQuery<'static> {
 fn a_covered_day_without_a_charge_is_0_and_another_one_is_unknown() {
     let charges =
         [usage("2026-09-01", "S3", "1.5"), usage("2026-10-03", "S3", "2"), usage("2026-10-31", "EC2", "3")];
-    let statements =
-        [(PAYER, "2026-08", "2026-09-03", true), (PAYER, "2026-10", "2026-11-06", true)];
+    let statements = [(PAYER, "2026-08", "2026-09-03", true), (PAYER, "2026-10", "2026-11-06", true)];
     let history = load(&warehouse(&charges[1..], &statements), "2026-11-20", &everything()).unwrap();
     assert_eq!((history.first, history.through), (day("2026-08-01"), day("2026-10-31")));
     let s3 = history.leaves.iter().find(|leaf| leaf.key.service.as_deref() == Some("S3")).unwrap();
@@ -56,10 +58,8 @@ fn the_newest_two_days_of_an_unfinished_month_are_left_out() {
 #[test]
 fn the_days_that_are_left_out_are_learnt_from_replaced_statements() {
     let charges = steady("2026-11-01", "2026-11-19", "S3", "1");
-    let statements = [
-        (PAYER, "2026-11", "2026-11-10T10:00:00Z", false),
-        (PAYER, "2026-11", "2026-11-20T10:00:00Z", true),
-    ];
+    let statements =
+        [(PAYER, "2026-11", "2026-11-10T10:00:00Z", false), (PAYER, "2026-11", "2026-11-20T10:00:00Z", true)];
     let arrivals = |shares: [&'static str; 4]| {
         move |_: &[(String, Value)]| {
             let row = |(at, share): (usize, &&str)| {
@@ -67,7 +67,15 @@ fn the_days_that_are_left_out_are_learnt_from_replaced_statements() {
                 let time: Timestamp = "2026-11-10T10:00:00Z".parse().unwrap();
                 let date = Value::Date(day("2026-11-09").0 - at as i32);
                 let one = Decimal::ONE;
-                vec![PAYER.into(), "USD".into(), time.into(), date, (at as i64).into(), known.into(), one.into()]
+                vec![
+                    PAYER.into(),
+                    "USD".into(),
+                    time.into(),
+                    date,
+                    (at as i64).into(),
+                    known.into(),
+                    one.into(),
+                ]
             };
             Page { fields: CostArrivalRow::fields(), rows: shares.iter().enumerate().map(row).collect() }
         }
@@ -129,5 +137,8 @@ fn reads_days_up_to_the_instant_of_the_answer() {
     }
     assert_eq!(read_month("2026-11"), Some(day("2026-11-01")));
     assert_eq!((read_month("2026-13"), read_month("2026-11-01")), (None, None));
-    assert_eq!((day_text(day("0987-01-02")), month_text(day("2026-11-03"))), ("0987-01-02".into(), "2026-11".into()));
+    assert_eq!(
+        (day_text(day("0987-01-02")), month_text(day("2026-11-03"))),
+        ("0987-01-02".into(), "2026-11".into())
+    );
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use analysis::{
-    ChargeKind, CostForecast, CostLeaf, DailyCosts, ForecastSettings, GroupForecast, LeafGroup, LeafPart, PlannedCost,
+    ChargeKind, CostForecast, CostLeaf, DailyCosts, ForecastSettings, GroupForecast, LeafGroup, LeafPart,
+    PlannedCost,
 };
 
 use crate::daily_costs::BillHistory;
@@ -13,7 +14,7 @@ use crate::leaf_key::LeafKey;
 /// with other small ones of its service.
 const SMALL_SHARE: f64 = 0.01;
 
-/// The newest days whose costs decide whether a leaf is small.
+/// The newest days, which decide whether a leaf is small.
 const RECENT_DAYS: i32 = 28;
 
 /// The forecast of all leaves of a history.
@@ -149,8 +150,9 @@ fn kind(key: &LeafKey) -> ChargeKind {
 }
 
 /// Adds series of the same days. A day is unknown if it is unknown in one of them.
-fn add_up<'a>(mut series: impl Iterator<Item = &'a DailyCosts>) -> DailyCosts {
-    let mut sum = series.next().cloned().unwrap_or(DailyCosts { first: analysis::Day(0), values: Vec::new() });
+pub(crate) fn add_up<'a>(mut series: impl Iterator<Item = &'a DailyCosts>) -> DailyCosts {
+    let mut sum =
+        series.next().cloned().unwrap_or(DailyCosts { first: analysis::Day(0), values: Vec::new() });
     for costs in series {
         for (sum, value) in sum.values.iter_mut().zip(&costs.values) {
             *sum = sum.zip(*value).map(|(sum, value)| sum + value);

@@ -63,8 +63,10 @@ fn currency_of(plan: &CostPlan, history: &BillHistory) -> Result<String, Failure
     match (&plan.currency, found.len()) {
         (Some(currency), _) => Ok(currency.clone()),
         (None, 1) => Ok(found.into_iter().collect()),
-        _ => Err(Failure::usage("a plan has no currency, and the bills have several")
-            .hint(format!("add currency = \"CODE\" to it; the bills have {}", Vec::from_iter(found).join(", ")))),
+        _ => Err(Failure::usage("a plan has no currency, and the bills have several").hint(format!(
+            "add currency = \"CODE\" to it; the bills have {}",
+            Vec::from_iter(found).join(", ")
+        ))),
     }
 }
 

@@ -62,10 +62,8 @@ pub(crate) fn read(path: &Path, defined: &CostDimensions) -> Result<Vec<CostPlan
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Failure::broken(format!("{} cannot be read: {error}", path.display()))),
     };
-    parse(&text, defined).map_err(|failure| Failure {
-        message: format!("{}: {}", path.display(), failure.message),
-        ..failure
-    })
+    parse(&text, defined)
+        .map_err(|failure| Failure { message: format!("{}: {}", path.display(), failure.message), ..failure })
 }
 
 fn parse(text: &str, defined: &CostDimensions) -> Result<Vec<CostPlan>, Failure> {
@@ -81,7 +79,8 @@ fn parse_plan(text: PlanText, name: &str, defined: &CostDimensions) -> Result<Co
     let day = |field: &str, value: &toml::Value| {
         let text = value.as_str().map_or_else(|| value.to_string(), String::from);
         read_day(&text).ok_or_else(|| {
-            Failure::usage(format!("{name}: {field} {text} is not a day")).hint("write a day such as 2026-11-23")
+            Failure::usage(format!("{name}: {field} {text} is not a day"))
+                .hint("write a day such as 2026-11-23")
         })
     };
     let first = day("starts_on", &text.starts_on)?;
@@ -129,7 +128,8 @@ mod tests {
                     currency = \"EUR\"\n";
         let plans = parse(text).unwrap();
         let day = |text: &str| read_day(text).unwrap();
-        let first = PlannedCost { first: day("2026-12-01"), last: Some(day("2026-12-31")), cost_per_day: 12.5 };
+        let first =
+            PlannedCost { first: day("2026-12-01"), last: Some(day("2026-12-31")), cost_per_day: 12.5 };
         assert_eq!((plans[0].planned, plans[0].filter_text.len()), (first, 1));
         let second = PlannedCost { first: day("2026-12-05"), last: None, cost_per_day: -3.0 };
         assert_eq!((plans[1].planned, plans[1].currency.as_deref()), (second, Some("EUR")));

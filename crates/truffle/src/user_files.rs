@@ -1,4 +1,4 @@
-//! The user's own files: saved searches, bookmarks and budgets.
+//! The user's own files: saved searches, bookmarks, budgets and marks of anomalies.
 
 #![allow(clippy::disallowed_methods, reason = "saved searches and bookmarks are files")]
 
@@ -47,6 +47,11 @@ impl UserFile {
     /// Returns the file of budgets: the given one, or the one in the configuration folder.
     pub(crate) fn budgets(config: &Path, file: Option<&Path>) -> UserFile {
         UserFile { path: file.map_or_else(|| config.join("budgets.toml"), Path::to_path_buf) }
+    }
+
+    /// Returns the file of marks of anomalies: the given one, or the one in the configuration folder.
+    pub(crate) fn anomaly_marks(config: &Path, file: Option<&Path>) -> UserFile {
+        UserFile { path: file.map_or_else(|| config.join("anomaly-marks.toml"), Path::to_path_buf) }
     }
 
     /// Returns the path.

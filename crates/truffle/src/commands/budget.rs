@@ -35,7 +35,7 @@ pub enum BudgetAction {
     Set(BudgetSetArgs),
     /// List the budgets
     List,
-    /// Check the budgets: exit code 6 if a threshold is crossed, 4 if a budget cannot be seen, else 0
+    /// Check the budgets: exit code 6 if a threshold is crossed, 4 if a budget cannot be seen
     Check(BudgetCheckArgs),
     /// Remove budgets
     Remove(BudgetRemoveArgs),
@@ -81,7 +81,7 @@ pub struct BudgetSetArgs {
 pub struct BudgetCheckArgs {
     /// Budgets to check [default: all]
     pub names: Vec<String>,
-    /// Last day whose cost is used, such as 2026-11-20 [default: the newest complete day]
+    /// Last day that counts, such as 2026-11-20 [default: the newest complete day]
     #[arg(long, value_name = "DAY")]
     pub through: Option<String>,
 }

@@ -13,7 +13,8 @@ use crate::cost_dimension::{CostDimension, read_dimensions};
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent, percent_cell};
 use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, day_text, month_text, read_month, read_through,
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, day_text, month_text, read_month,
+    read_through,
 };
 
 /// Columns of a table by default.
@@ -91,7 +92,7 @@ fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failu
     }
 }
 
-/// The days whose costs are added up and compared.
+/// The days that are added up and compared.
 struct ComparedSpans {
     /// The days of the month that count.
     month: (Day, Day),
@@ -109,12 +110,13 @@ impl ComparedSpans {
         let first = (month - 1).month_start();
         // A finished month is compared with the whole month before.
         let before_end = if compared == end { month } else { month.min(first + (compared - month)) };
-        let payers = history.coverage.iter().filter(|(_, coverage)| {
-            coverage.spans.iter().any(|(first, last)| *first < end && *last > month)
-        });
-        let known = payers.clone().all(|(payer, _)| {
-            (first.0..before_end.0).all(|day| history.covers(payer, Day(day)))
-        });
+        let payers = history
+            .coverage
+            .iter()
+            .filter(|(_, coverage)| coverage.spans.iter().any(|(first, last)| *first < end && *last > month));
+        let known = payers
+            .clone()
+            .all(|(payer, _)| (first.0..before_end.0).all(|day| history.covers(payer, Day(day))));
         let before = (known && payers.count() > 0).then_some((first, before_end));
         ComparedSpans { month: (month, counted), compared: (month, compared), before }
     }
@@ -150,9 +152,8 @@ fn group(
         within(spans.month) || spans.before.is_some_and(within)
     };
     for leaf in history.leaves.iter().filter(|leaf| leaf.days.iter().any(|(day, _)| is_shown(*day))) {
-        let part = |(first, end): (Day, Day)| {
-            ChargeParts::of(leaf.key.category.as_deref(), leaf.sum(first, end))
-        };
+        let part =
+            |(first, end): (Day, Day)| ChargeParts::of(leaf.key.category.as_deref(), leaf.sum(first, end));
         let costs = ComparedCosts {
             parts: part(spans.month),
             compared: part(spans.compared),
@@ -231,7 +232,12 @@ impl CostRow {
         let (compared, before) = (self.group.compared.total(), self.group.before.total());
         let amounts = self.group.parts.amounts().into_iter().map(Value::from);
         let total = [self.group.parts.total().into(), self.share_percent.into()];
-        let change = [compared.into(), before.into(), self.change().into(), change_percent(self.change(), before).into()];
+        let change = [
+            compared.into(),
+            before.into(),
+            self.change().into(),
+            change_percent(self.change(), before).into(),
+        ];
         texts.chain([self.currency.as_str().into()]).chain(amounts).chain(total).chain(change).collect()
     }
 
@@ -241,7 +247,8 @@ impl CostRow {
             Some(first) if at > 0 && first.ends_with(" others)") => String::new(),
             _ => dimensions[at].missing().to_string(),
         };
-        let texts = self.values.iter().enumerate().map(|(at, value)| value.clone().unwrap_or_else(|| missing(at)));
+        let texts =
+            self.values.iter().enumerate().map(|(at, value)| value.clone().unwrap_or_else(|| missing(at)));
         let (compared, before) = (self.group.compared.total(), self.group.before.total());
         let amounts = self.group.parts.amounts().map(amount_cell);
         let total = [amount_cell(self.group.parts.total()), percent_cell(self.share_percent)];
@@ -327,7 +334,8 @@ fn whole_note(currency: &str, whole: &ComparedCosts, spans: &ComparedSpans) -> S
     let compared = whole.compared.total();
     let change = compared.zip(whole.before.total()).map(|(now, before)| now - before);
     let through = spans.compared.1 - 1;
-    let until = if before_end == first { String::new() } else { format!(" through {}", day_text(before_end - 1)) };
+    let until =
+        if before_end == first { String::new() } else { format!(" through {}", day_text(before_end - 1)) };
     let same = match spans.compared.1 == end {
         true => String::new(),
         false => format!(" through {} {}", day_text(through), amount_cell(compared)),

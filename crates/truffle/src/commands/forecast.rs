@@ -24,9 +24,9 @@ const LONGEST: usize = 36;
 /// Forecast the cost of the current month and of later ones.
 ///
 /// The total of a month is the actual cost through the newest complete day, the scheduled fees, tax
-/// and credits, and the forecast of the remaining usage. Beside it stand the interval, and the error
+/// and credits, and the forecast of the remaining usage. Beside it are the interval, and the error
 /// of the same method at the same day of past months, which it had not seen. Accounts, services,
-/// regions and usage types are forecast apart and added up, so every grouping has the same total.
+/// regions and usage types are forecast apart and added up: every grouping has the same total.
 ///
 /// Plans of plans.toml and the ends of instances of spawn change the forecast and are listed.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub struct ForecastArgs {
     /// Cost to add up
     #[arg(long, value_name = "COST", value_enum, default_value_t)]
     pub metric: CostMetric,
-    /// Last day whose cost is used, such as 2026-11-20 [default: the newest complete day]
+    /// Last day that counts, such as 2026-11-20 [default: the newest complete day]
     #[arg(long, value_name = "DAY")]
     pub through: Option<String>,
     /// Plans to use instead of plans.toml beside the settings file
@@ -149,7 +149,11 @@ impl ForecastAnswer<'_> {
             for (at, month) in group.months.iter().enumerate() {
                 let total = self.total(currency, value.as_deref(), month, at);
                 let before = (month.first - 1).month_start();
-                let before = if at == 0 { self.known(currency, value.as_deref(), before, month.first) } else { previous };
+                let before = if at == 0 {
+                    self.known(currency, value.as_deref(), before, month.first)
+                } else {
+                    previous
+                };
                 previous = total.map(|(_, total)| total);
                 let mut row = vec![Value::Date(month.first.0)];
                 row.extend(self.text(value.as_deref()));
@@ -200,8 +204,8 @@ impl ForecastAnswer<'_> {
 
     fn bounds(&self, month: &MonthForecast) -> Vec<Value> {
         let levels = 0..self.args.level.len();
-        let of_level = |at| match month.intervals.get(at) {
-            Some(interval) => [interval.lower.into(), interval.upper.into()],
+        let of_level = |at: usize| match month.intervals.get(at) {
+            Some(interval) => [Value::from(interval.lower), Value::from(interval.upper)],
             None => [Value::Null, Value::Null],
         };
         levels.flat_map(of_level).collect()

@@ -1,9 +1,15 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+/// `truffle alerts`.
+pub mod alerts;
+/// `truffle anomalies`.
+pub mod anomalies;
 /// `truffle bookmark`.
 pub mod bookmark;
 /// `truffle budget`.
 pub mod budget;
+/// `truffle calendar`.
+pub mod calendar;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -28,10 +34,14 @@ pub mod search;
 pub mod show;
 /// `truffle status`.
 pub mod status;
+/// `truffle trends`.
+pub mod trends;
 /// `truffle version`.
 pub mod version;
 /// `truffle zones`.
 pub mod zones;
 
+#[cfg(test)]
+mod cost_tests;
 #[cfg(test)]
 mod tests;
