@@ -112,7 +112,10 @@ fn doctor_changes_nothing_and_uses_the_settings_of_a_launch() {
         (ran.code, rows)
     };
     let find = |rows: &[Value], check: &str| -> Value {
-        rows.iter().find(|row| row["check"] == check).unwrap_or_else(|| panic!("no {check}: {rows:?}")).clone()
+        rows.iter()
+            .find(|row| row["check"] == check)
+            .unwrap_or_else(|| panic!("no {check}: {rows:?}"))
+            .clone()
     };
     take_calls(&world);
     let (code, rows) = run("region: eu-west-1\n");
@@ -136,7 +139,8 @@ fn doctor_changes_nothing_and_uses_the_settings_of_a_launch() {
     let (calls, _) = take_calls(&world);
     let is_read = |call: &String| ["Describe", "Get", "List"].iter().any(|read| call.starts_with(read));
     assert!(calls.as_object().unwrap().keys().all(is_read), "{calls}");
-    let other = run_command(world.command(&["doctor", "-o", "json"]).env("SPAWN_SSH_FROM", "198.51.100.9/32"));
+    let other =
+        run_command(world.command(&["doctor", "-o", "json"]).env("SPAWN_SSH_FROM", "198.51.100.9/32"));
     let rows: Vec<Value> = serde_json::from_str(&other.out).unwrap();
     assert!(find(&rows, "group")["detail"].as_str().unwrap().contains("198.51.100.9/32"), "{rows:?}");
 }
