@@ -30,20 +30,19 @@ fn main() -> ExitCode {
     if words.iter().any(|word| asks_for_help(word)) && prints_help(&words) {
         return ExitCode::SUCCESS;
     }
-    start_mycelium(None)
+    exec::exec_beside("mycelium", program_words())
 }
 
-/// Replaces this process by `mycelium spawn`, and returns only if that failed.
-fn start_mycelium(variable: Option<(&str, &OsStr)>) -> ExitCode {
-    let words = std::env::args_os().skip(1);
-    exec::exec_with("mycelium", ["spawn".into()].into_iter().chain(words), variable)
+/// Returns the words for `mycelium`.
+fn program_words() -> impl Iterator<Item = OsString> {
+    ["spawn".into()].into_iter().chain(std::env::args_os().skip(1))
 }
 
 /// Has `mycelium` complete the line, because the candidates are in the warehouse.
 fn complete_in_mycelium() -> Option<Vec<String>> {
     // The completion engine removed the variable, so that it does not reach other programs.
     let shell = SHELL.get().map(|shell| (completion::VARIABLE, shell.as_os_str()));
-    start_mycelium(shell);
+    exec::exec_with("mycelium", program_words(), shell);
     None
 }
 
