@@ -74,7 +74,8 @@ impl SeriesMemory {
         let level = self.level()?;
         let fee = if learns_fees { self.fee(day, level) } else { 0.0 };
         let relative = median(self.deviations.iter().copied()).unwrap_or(0.0) * MAD_TO_SD;
-        let scale = (relative * (level * factor + fee)).max(LEAST_SCALE * (level * factor + fee)).max(LEAST_AMOUNT);
+        let scale =
+            (relative * (level * factor + fee)).max(LEAST_SCALE * (level * factor + fee)).max(LEAST_AMOUNT);
         Some(DayExpectation { cost: level * factor + fee, scale, level, fee })
     }
 
