@@ -56,8 +56,9 @@ impl World {
         ]});
         let users = json!([{"name": "alice", "policies": [policy, test]}, {"name": "admin"}]);
         let accounts = json!([{"id": ACCOUNT, "users": users}]);
-        let timing = "timing: {pending: 0s, visible_after: 0s, console_after: 0s}";
-        let scenario = format!("accounts: {accounts}\n{timing}\n{scenario}");
+        let timing = "timing: {pending: 0s, visible_after: 0s, console_after: 0s}\n";
+        let timing = if scenario.contains("timing: ") { "" } else { timing };
+        let scenario = format!("accounts: {accounts}\n{timing}{scenario}");
         let serving = serve_with(&desk, &scenario, more);
         let url = serving.value("AWS_ENDPOINT_URL");
         let (mut variables, alice) = user(&desk, &url, "alice");

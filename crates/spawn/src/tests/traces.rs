@@ -1,8 +1,10 @@
 //! The traces of instances on this machine: names for completions, the configuration for ssh,
 //! pinned host keys.
 
+use std::time::Duration;
+
 use super::*;
-use crate::cached_names;
+use crate::{ProcessRunner, cached_names};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
