@@ -65,8 +65,8 @@ impl ForecastSpan {
     }
 }
 
-/// The candidates' forecasts at one origin, by day from the start of the current month. Days whose
-/// cost is known have 0.
+/// The candidates' forecasts at one origin, by day from the start of the current month. Known days
+/// have 0.
 struct OriginForecasts {
     /// By candidate, without the schedule.
     paths: Vec<Vec<f64>>,
@@ -192,7 +192,7 @@ pub(crate) struct LeafForecast {
     pub(crate) remainder: Vec<f64>,
     pub(crate) scheduled: Vec<f64>,
     pub(crate) method: String,
-    /// By past month, oldest first; `None` where the month or the method before it is unknown.
+    /// By past month, oldest first; `None` where a day of the month or the choice is unknown.
     pub(crate) past: Vec<Option<PastForecast>>,
 }
 

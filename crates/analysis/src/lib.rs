@@ -16,6 +16,7 @@ mod schedule;
 mod selection;
 mod series;
 mod shares;
+mod weeks;
 
 pub use day::Day;
 pub use forecast::{
@@ -23,3 +24,4 @@ pub use forecast::{
 };
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use series::DailyCosts;
+pub use weeks::{WeekForecast, forecast_weeks};

@@ -3,7 +3,7 @@
 use crate::backtest::PastOrigin;
 use crate::candidates::{CANDIDATES, Candidate};
 
-/// Past months whose errors decide.
+/// Past months that decide.
 const MONTHS: usize = 4;
 
 /// The model before any month of the series has ended.
