@@ -23,11 +23,58 @@ const PATIENCE: Duration = Duration::from_secs(120);
 struct TestedCommand {
     before: &'static [&'static [&'static str]],
     words: &'static [&'static str],
+    /// The command that continues it.
+    again: &'static [&'static str],
+    leaves: LeftInstance,
+}
+
+/// The instance after a command and the one that continues it.
+enum LeftInstance {
+    /// One instance or none.
+    Launched,
+    /// One in this state, with this form of its budget.
+    One(&'static str, &'static str),
+    /// None.
+    Terminated,
 }
 
 const LAUNCH: &[&str] = &["launch", "t3.micro", "--ttl", "8h", "--name", "try"];
 
-const COMMANDS: &[TestedCommand] = &[TestedCommand { before: &[], words: LAUNCH }];
+const STOP: &[&str] = &["stop", "try"];
+const START: &[&str] = &["start", "try"];
+const REBOOT: &[&str] = &["reboot", "try"];
+const TERMINATE: &[&str] = &["terminate", "try", "--yes"];
+
+const COMMANDS: &[TestedCommand] = &[
+    TestedCommand {
+        before: &[],
+        words: LAUNCH,
+        again: &["launch", "--resume"],
+        leaves: LeftInstance::Launched,
+    },
+    TestedCommand {
+        before: &[LAUNCH],
+        words: STOP,
+        again: STOP,
+        leaves: LeftInstance::One("stopped", "v1;paused;"),
+    },
+    TestedCommand {
+        before: &[LAUNCH, STOP],
+        words: START,
+        again: START,
+        leaves: LeftInstance::One("running", "v1;running;"),
+    },
+    TestedCommand {
+        before: &[LAUNCH],
+        words: REBOOT,
+        again: REBOOT,
+        leaves: LeftInstance::One("running", "v1;running;"),
+    },
+    TestedCommand { before: &[LAUNCH], words: TERMINATE, again: TERMINATE, leaves: LeftInstance::Terminated },
+];
+
+/// Exit code of a name that fits no instance.
+const NO_MATCH: i32 = 3;
 
 /// The faults of the sandbox's scenario, as rules for one call.
 const FAULTS: [&str; 6] = [
@@ -159,15 +206,32 @@ impl User {
         text.split("<instanceId>").skip(1).map(String::from).collect()
     }
 
-    /// Checks the account after a trial: one instance or none, and none without bounds.
-    fn check_account(&self, first: Option<&Ran>, again: &Ran) -> Result<(), String> {
+    /// Checks the account after a trial: the instance that the command leaves, and none without
+    /// bounds.
+    fn check_account(&self, command: &TestedCommand, first: Option<&Ran>, again: &Ran) -> Result<(), String> {
         let found = self.instances();
         let fault = |why: &str| Err(format!("{why}: {first:?}, then {again:?}"));
         if found.len() > 1 {
             return fault("more than one instance");
         }
-        if found.is_empty() && first.is_some_and(|ran| ran.code == 0) {
-            return fault("a success without an instance");
+        match command.leaves {
+            LeftInstance::Launched if found.is_empty() && first.is_some_and(|ran| ran.code == 0) => {
+                return fault("a success without an instance");
+            }
+            LeftInstance::Launched => {}
+            LeftInstance::Terminated if !found.is_empty() => return fault("an instance is left"),
+            // The first command has terminated it.
+            LeftInstance::Terminated if again.code == NO_MATCH => {}
+            LeftInstance::Terminated | LeftInstance::One(..) if again.code != 0 => {
+                return fault("it was not continued");
+            }
+            LeftInstance::Terminated => {}
+            LeftInstance::One(state, budget) => {
+                let Some(text) = found.first() else { return fault("no instance is left") };
+                if !text.contains(&format!("<name>{state}</name>")) || !text.contains(budget) {
+                    return fault(&format!("the instance is not {state} with {budget}"));
+                }
+            }
         }
         for text in &found {
             let id = text.split('<').next().unwrap_or_default();
@@ -209,8 +273,8 @@ fn run_trial(user: &User, trial: &Trial) -> Result<(), String> {
         }
     };
     user.restart(&json!([]));
-    let again = user.spawn(&["launch", "--resume"]);
-    user.check_account(first.as_ref(), &again)
+    let again = user.spawn(command.again);
+    user.check_account(command, first.as_ref(), &again)
 }
 
 /// Returns every pair of a fault and a kill, each fault and each kill alone.

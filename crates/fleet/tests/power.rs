@@ -5,7 +5,8 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::bound::{LaunchIndex, LifeBound, bound};
-use fleet::instance::{InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, PowerRequest};
+use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, PowerRequest};
+use fleet::ports::MemoryFleet;
 use fleet::power::{PowerPlan, PowerRefusal, PowerVerb, plan};
 use fleet::terms_change::{
     TermsChange, TermsProblem, TermsRequest, TermsStep, current_budget, left, stopped_terms,
@@ -42,23 +43,8 @@ fn launched() -> InstanceView {
         (tag::CAP, tag::encode_cap(at(7 * 24 * HOUR))),
         (tag::EXPIRY, running(8 * HOUR, 1).encode()),
     ];
-    InstanceView {
-        account: "111122223333".into(),
-        region: "us-east-1".into(),
-        id: "i-1".into(),
-        instance_type: "t3.micro".into(),
-        state: InstanceState::Running,
-        tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
-        launched: Known::Is(at(20)),
-        created: Known::Is(at(20)),
-        stopped: None,
-        reason: None,
-        disks: vec![],
-        protected: Known::Is(false),
-        spot: None,
-        metadata: None,
-        details: InstanceDetails::default(),
-    }
+    let tags = tags.map(|(key, value)| (key.to_string(), value)).into();
+    InstanceView { tags, ..MemoryFleet::instance("i-1", at(20)) }
 }
 
 fn changed(mut seen: InstanceView, change: impl FnOnce(&mut InstanceView)) -> InstanceView {

@@ -4,6 +4,7 @@ mod bill_imports;
 mod bills;
 mod imports;
 mod offers;
+mod spawn;
 
 use std::fs;
 use std::io::Write;
@@ -75,6 +76,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     println!("{:<34} {:>9} {:>9} {:>7}  bar", "measured (median, whole process)", "ours", "rival", "ratio");
     bench.search()?;
     bench.memory()?;
+    bench.spawn()?;
     match plan.history {
         Some(path) => spot::SpotBench::measure(&bench, &path, plan.growth)?,
         None => println!("spot history: skipped, --spot-history FILE is missing"),
