@@ -265,7 +265,7 @@ impl PastOrigin {
         Some(PastOrigin { costs, by_month: forecasts.paths.iter().map(with_schedule).collect() })
     }
 
-    /// The error of each candidate about the rest of the month, in its base.
+    /// The error of each candidate about the rest of the month.
     pub(crate) fn errors(&self) -> Vec<f64> {
         let actual = self.costs.actual[0].unwrap_or(0.0);
         self.by_month.iter().map(|months| (months[0] - actual).abs()).collect()

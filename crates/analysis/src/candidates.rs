@@ -10,8 +10,8 @@ use crate::regression::{Autoregression, continue_changes};
 /// A way to continue a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Candidate {
-    RunRate,
     LastWeek,
+    RunRate,
     Mean28,
     Smoothing,
     Levels,
@@ -19,10 +19,10 @@ pub(crate) enum Candidate {
     Ets,
 }
 
-/// All candidates; the plain rule first.
+/// All candidates. The first one needs no month to learn from.
 pub(crate) const CANDIDATES: [Candidate; 7] = [
-    Candidate::RunRate,
     Candidate::LastWeek,
+    Candidate::RunRate,
     Candidate::Mean28,
     Candidate::Smoothing,
     Candidate::Levels,
