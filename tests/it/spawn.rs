@@ -224,6 +224,16 @@ fn the_choices_of_a_launch_are_shown_by_ec2() {
 }
 
 #[test]
+fn a_launch_without_arguments_and_without_a_terminal_takes_the_settings() {
+    let world = World::new("throttling: false\n", &[]);
+    let missing = world.spawn(&["launch"]);
+    assert!(missing.code == 2 && missing.err.contains("the instance type is missing"), "{missing:?}");
+    std::fs::write(world.desk.home().join(".spawn.yaml"), "type: t3.micro\nttl: 2h\n").unwrap();
+    let row = world.rows(&["launch"]).remove(0);
+    assert_eq!((&row["state"], &row["instance_type"]), (&json!("running"), &json!("t3.micro")));
+}
+
+#[test]
 fn a_launch_with_lost_replies_makes_one_instance_with_the_requested_settings() {
     let world = World::new("failures: [{call: RunInstances, times: 2, how: reply-lost}]\n", &[]);
     let told = world.rows(&LAUNCH);

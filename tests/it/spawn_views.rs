@@ -37,15 +37,15 @@ fn a_launch_with_everything_in_place_sends_nine_calls_and_four_in_sequence() {
     // Its last call is the one of a launch.
     spawn_as_admin(&world, &[&LAUNCH[..], &["--dry-run"]].concat()).expect_success();
     let expected = json!({
-        "sts:GetCallerIdentity": 1, "iam:GetInstanceProfile": 1, "ssm:GetParameters": 1,
-        "ec2:DescribeInstanceTypes": 1, "ec2:DescribeImages": 1, "ec2:DescribeKeyPairs": 1,
-        "ec2:DescribeSubnets": 1, "ec2:DescribeSecurityGroups": 1, "ec2:RunInstances": 1,
+        "GetCallerIdentity": 1, "GetInstanceProfile": 1, "GetParameters": 1, "DescribeInstanceTypes": 1,
+        "DescribeImages": 1, "DescribeKeyPairs": 1, "DescribeSubnets": 1, "DescribeSecurityGroups": 1,
+        "RunInstances": 1,
     });
     assert_eq!(take_calls(&world), (expected.clone(), 4));
     // The calls after it read the instance back, one after the other.
     spawn_as_admin(&world, &LAUNCH).expect_success();
     let (mut calls, in_sequence) = take_calls(&world);
-    let reads = calls.as_object_mut().unwrap().remove("ec2:DescribeInstances").unwrap();
+    let reads = calls.as_object_mut().unwrap().remove("DescribeInstances").unwrap();
     assert_eq!((calls, in_sequence - reads.as_u64().unwrap()), (expected, 4));
 }
 
@@ -134,7 +134,7 @@ fn doctor_changes_nothing_and_uses_the_settings_of_a_launch() {
         assert_eq!(row["cure"].is_null(), result == "ok", "{row}");
     }
     let (calls, _) = take_calls(&world);
-    let is_read = |call: &String| [":Describe", ":Get", ":List"].iter().any(|read| call.contains(read));
+    let is_read = |call: &String| ["Describe", "Get", "List"].iter().any(|read| call.starts_with(read));
     assert!(calls.as_object().unwrap().keys().all(is_read), "{calls}");
     let other = run_command(world.command(&["doctor", "-o", "json"]).env("SPAWN_SSH_FROM", "198.51.100.9/32"));
     let rows: Vec<Value> = serde_json::from_str(&other.out).unwrap();

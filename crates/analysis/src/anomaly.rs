@@ -1,14 +1,11 @@
 //! Unusual costs of one series of days.
 
 use crate::drift::DriftMemory;
-use crate::expectation::{DayExpectation, SeriesMemory};
+use crate::expectation::{DayExpectation, FEWEST_DAYS, SeriesMemory};
 use crate::{DailyCosts, Day};
 
 /// Days of one sign that make a new level.
 const STEP_DAYS: usize = 4;
-
-/// Days without any cost before a cost is new.
-const QUIET_DAYS: usize = 28;
 
 /// An anomaly goes on while the score is above this part of the threshold.
 const GOES_ON: f64 = 0.5;
@@ -22,7 +19,7 @@ pub enum AnomalyKind {
     Step,
     /// A slow change over four weeks.
     Drift,
-    /// The first cost after at least four weeks without any. Its size does not matter.
+    /// The first cost at all, after four known weeks without any. Its size does not matter.
     New,
     /// Four days without the usual cost.
     Gone,
@@ -54,8 +51,8 @@ pub struct CostAnomaly {
     pub kind: AnomalyKind,
     /// The first unusual day.
     pub started_on: Day,
-    /// The last unusual day; `None` if the interval may go on. A step ends with the fourth day: from
-    /// then on the new level is expected.
+    /// The last unusual day; `None` if the interval may go on. A step ends with its fourth day and a
+    /// drift with the day of its detection: from then on the new level is expected.
     pub ended_on: Option<Day>,
     /// The day whose cost made the anomaly visible.
     pub detected_on: Day,
@@ -79,7 +76,23 @@ pub struct AnomalyRule {
     pub learns_fees: bool,
 }
 
+impl AnomalyKind {
+    /// The name in answers.
+    pub fn name(self) -> &'static str {
+        match self {
+            AnomalyKind::Spike => "spike",
+            AnomalyKind::Step => "step",
+            AnomalyKind::Drift => "drift",
+            AnomalyKind::New => "new",
+            AnomalyKind::Gone => "gone",
+        }
+    }
+}
+
 impl AnomalyRule {
+    /// Known days of a series before the first one that is judged.
+    pub const FEWEST_DAYS: usize = FEWEST_DAYS;
+
     /// The rule with at most this many false alerts per series and year. `learns_fees` is
     /// [`AnomalyRule::learns_fees`].
     pub fn with_alerts_per_year(alerts: f64, learns_fees: bool) -> AnomalyRule {
@@ -118,7 +131,7 @@ pub fn find_anomalies(costs: &DailyCosts, rule: &AnomalyRule) -> AnomalyWalk {
         drift: DriftMemory::default(),
         run: Vec::new(),
         is_open: false,
-        quiet_days: 0,
+        days_before_first_cost: Some(0),
         anomalies: Vec::new(),
     };
     let mut expectations = Vec::with_capacity(costs.values.len());
@@ -127,7 +140,8 @@ pub fn find_anomalies(costs: &DailyCosts, rule: &AnomalyRule) -> AnomalyWalk {
         let expected = walk.memory.expectation(day, rule.learns_fees);
         match cost {
             Some(cost) => walk.step(day, *cost, expected),
-            None => walk.pause(),
+            // A day without a known cost says nothing: a run goes on after it.
+            None => walk.memory.add_unknown(),
         }
         expectations.push(expected);
     }
@@ -151,23 +165,17 @@ struct SeriesWalk<'a> {
     run: Vec<RunDay>,
     /// Whether the run is the last anomaly.
     is_open: bool,
-    /// Days without any cost until the day before.
-    quiet_days: usize,
+    /// Known days until now, if none had a cost.
+    days_before_first_cost: Option<usize>,
     anomalies: Vec<CostAnomaly>,
 }
 
 impl SeriesWalk<'_> {
-    /// A day without a known cost says nothing: a run goes on after it.
-    fn pause(&mut self) {
-        self.memory.add_unknown();
-    }
-
     fn step(&mut self, day: Day, cost: f64, expected: Option<DayExpectation>) {
-        let Some(expected) = expected else {
-            self.memory.add(day, cost, None, true);
-            return;
-        };
-        let is_new = self.quiet_days >= QUIET_DAYS && cost > 0.0;
+        let quiet_days = self.days_before_first_cost;
+        self.days_before_first_cost = quiet_days.filter(|_| cost == 0.0).map(|days| days + 1);
+        let Some(expected) = expected else { return self.memory.add(day, cost, None, true) };
+        let is_new = cost > 0.0 && quiet_days.is_some_and(|days| days >= FEWEST_DAYS);
         let deviation = (cost - expected.cost) / expected.scale / self.rule.day_score;
         let score = if is_new { deviation.max(1.0) } else { deviation };
         self.end_run_unless(day, score);
@@ -178,10 +186,11 @@ impl SeriesWalk<'_> {
             self.open(day, is_new);
         }
         self.memory.add(day, cost, Some(expected), !self.is_open);
-        if self.is_open {
-            self.extend();
+        match self.is_open {
+            true => self.extend(),
+            // The expected level of an unusual day is that of the days before.
+            false => self.look_for_drift(day, expected.level),
         }
-        self.look_for_drift(day, expected.level);
     }
 
     /// Ends the run where a day no longer deviates in its direction.
@@ -228,10 +237,9 @@ impl SeriesWalk<'_> {
                 _ => AnomalyKind::Step,
             };
             anomaly.ended_on = self.run.last().map(|day| day.day);
-            let days: Vec<(Day, f64)> = self.run.iter().map(|day| (day.day, day.cost)).collect();
-            self.memory.reset(&days);
+            let usage = self.run.drain(..).map(|day| (day.day, day.cost - day.expected.fee));
+            self.memory.reset_level(usage);
             self.drift.reset();
-            self.run.clear();
             self.is_open = false;
         }
     }
@@ -240,8 +248,8 @@ impl SeriesWalk<'_> {
         let Some(found) = self.drift.add(level, self.rule.drift_score) else { return };
         self.anomalies.push(CostAnomaly {
             kind: AnomalyKind::Drift,
-            started_on: day - DriftMemory::DAYS,
-            ended_on: None,
+            started_on: day - (DriftMemory::DAYS - 1),
+            ended_on: Some(day),
             detected_on: day,
             expected_cost: found.expected,
             actual_cost: found.actual,

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::expectation::median;
+use crate::expectation::MAD_TO_SD;
+use crate::numbers::median;
 
 /// Past changes with which a change is compared.
 const COMPARED: usize = 168;
@@ -12,9 +13,6 @@ const FEWEST: usize = 28;
 
 /// The least scale of a change, as a logarithm of a ratio of levels.
 const LEAST_SCALE: f64 = 0.03;
-
-/// From the median of the sizes to a standard deviation of normal changes.
-const MAD_TO_SD: f64 = 1.4826;
 
 /// A drift below this part of the threshold is over.
 const IS_OVER: f64 = 0.5;
@@ -73,8 +71,9 @@ impl DriftMemory {
         if self.changes.len() < FEWEST {
             return None;
         }
-        let center = median(self.changes.iter().copied())?;
-        let spread = median(self.changes.iter().map(|change| (change - center).abs()))?;
+        let center = median(&mut self.changes.iter().copied().collect::<Vec<f64>>());
+        let mut distances: Vec<f64> = self.changes.iter().map(|change| (change - center).abs()).collect();
+        let spread = median(&mut distances);
         Some((change - center) / (spread * MAD_TO_SD).max(LEAST_SCALE))
     }
 

@@ -4,9 +4,12 @@
 //! which costs are known is an argument.
 
 mod anomaly;
+#[cfg(test)]
+mod anomaly_tests;
 mod backtest;
 mod candidates;
 mod change;
+mod coverage;
 mod day;
 mod drift;
 mod drivers;
@@ -24,7 +27,8 @@ mod series;
 mod shares;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
-pub use change::{CostChange, PricedUsage, explain_changes};
+pub use change::{CostChange, PricedUsage};
+pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
 pub use drivers::{CostDriver, find_drivers};
 pub use exact_cost::ExactCost;

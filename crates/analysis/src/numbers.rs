@@ -2,7 +2,16 @@
 
 /// The median; 0 of no values. Reorders the values.
 pub(crate) fn median(values: &mut [f64]) -> f64 {
-    quantile(values, 0.5)
+    if values.is_empty() {
+        return 0.0;
+    }
+    // Selects instead of sorting: a walk over a series takes four medians a day.
+    let (middle, is_even) = (values.len() / 2, values.len() % 2 == 0);
+    let (lower, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    match lower.iter().copied().max_by(f64::total_cmp).filter(|_| is_even) {
+        Some(below) => (below + *upper) / 2.0,
+        None => *upper,
+    }
 }
 
 /// The quantile, interpolated between the two nearest values; 0 of no values. Reorders the values.

@@ -12,7 +12,7 @@ use crate::PROGRAMS;
 
 /// Returns the command line of `truffle`, with the candidates of its arguments.
 pub fn truffle_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 10] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 12] = [
         ("search", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
         ("show", &[("name", types), ("region", regions)]),
@@ -23,8 +23,15 @@ pub fn truffle_command() -> Command {
         ("export", &[("table", tables)]),
         ("saved", &[("name", saved), ("remove", saved)]),
         ("query", &[("statement", questions)]),
+        ("cost", &[("by", dimensions)]),
+        ("forecast", &[("by", dimensions)]),
+        ("anomalies", &[("by", dimensions)]),
     ];
     let command = with_candidates(TruffleArgs::command(), &[("columns", columns)]);
+    let command = command.mut_subcommand("budget", |budget| {
+        let named = |action| with_candidates(action, &[("names", budgets)]);
+        budget.mut_subcommand("check", named).mut_subcommand("remove", named)
+    });
     subcommands.into_iter().fold(command, |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
     })
@@ -46,6 +53,14 @@ fn tables() -> Option<Vec<String>> {
 
 fn saved() -> Option<Vec<String>> {
     Some(truffle::saved_names(&settings()?.config))
+}
+
+fn budgets() -> Option<Vec<String>> {
+    Some(truffle::budget_names(&settings()?.config))
+}
+
+fn dimensions() -> Option<Vec<String>> {
+    Some(truffle::dimension_names(&settings()?.dimensions))
 }
 
 fn questions() -> Option<Vec<String>> {

@@ -4,11 +4,10 @@
 //! This crate stands between a program and a person or a pipe. It knows nothing of a report's
 //! content, the origin of its rows, or AWS.
 
-mod clock;
 mod columns;
-pub mod completion;
 mod confirm;
 mod damage;
+mod dimensions;
 mod failure;
 mod format;
 mod format_writer;
@@ -27,9 +26,9 @@ mod tests;
 mod text;
 mod words;
 
-pub use clock::{clock, now};
 pub use confirm::{confirm, confirm_on_terminal, prompt};
-pub use damage::drop_damaged_files;
+pub use damage::{drop_damaged_files, restore_lake};
+pub use dimensions::CostDimensions;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;

@@ -18,8 +18,6 @@ fn account() -> MemoryFleet {
     MemoryFleet::new(CallerAccount {
         account: "111122223333".into(),
         arn: "arn:aws:iam::111122223333:user/alice".into(),
-        regions: vec![REGION.into()],
-        disabled: vec![],
         now: noon(),
     })
 }

@@ -1,5 +1,5 @@
-//! Facts about an account that cost requests to read and that rarely change: its regions, and the id
-//! of spawn's role when its policies were compared last. A launch uses them for a day.
+//! Facts about an account that cost requests to read and that rarely change: its regions, and the
+//! id of spawn's role when its policies were compared last. A launch uses them for a day.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ struct CachedRegions {
     read_at: Timestamp,
 }
 
-/// A role whose policies were equal to spawn's.
+/// A role with the same policies as spawn's.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct CheckedRole {
     id: String,

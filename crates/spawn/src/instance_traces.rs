@@ -9,17 +9,18 @@ use fleet::ports::CallerAccount;
 use crate::ssh::{forget_host, update_host};
 use crate::{Ports, names_cache};
 
-/// Writes the traces of an instance that was launched or started. A failure is a note, because it
-/// does not change the instance.
+/// Writes the traces of an instance that was launched or started. Returns the name under which ssh
+/// reaches it, if ssh has a configuration. A failure is a note, because it does not change the
+/// instance.
 pub(crate) fn write_traces(
     seen: &InstanceView,
     caller: &CallerAccount,
     now: Timestamp,
     ports: &Ports<'_>,
     printer: &mut Printer,
-) {
+) -> Option<String> {
     names_cache::update(seen, &caller.account, now, ports);
-    note_failure(update_host(seen, caller, ports), printer);
+    note_failure(update_host(seen, caller, ports), printer).flatten()
 }
 
 /// Removes the traces of an instance that has ended for good.
@@ -34,8 +35,9 @@ pub(crate) fn remove_traces(
     note_failure(forget_host(&seen.id, ports), printer);
 }
 
-fn note_failure(done: Result<(), Failure>, printer: &mut Printer) {
-    if let Err(failed) = done {
-        printer.note(&format!("the configuration of ssh was not updated: {}", failed.message));
-    }
+fn note_failure<T>(done: Result<T, Failure>, printer: &mut Printer) -> Option<T> {
+    done.map_err(|failed| {
+        printer.note(&format!("the configuration of ssh was not updated: {}", failed.message))
+    })
+    .ok()
 }

@@ -117,11 +117,16 @@ fn spot_prices(
     now: Timestamp,
 ) -> Result<Vec<ZonePrice>, String> {
     let rows: Vec<SpotPriceRow> = ask("spot/observed", &[("region", region), ("days", "1")], warehouse, now)?;
+    if rows.is_empty() {
+        return Err(format!(
+            "no spot price of {region} is in the local data; collector snapshot spot_price --region {region}"
+        ));
+    }
     Ok(newest_by_zone(rows.into_iter().filter(|row| row.instance_type == instance_type), os))
 }
 
-/// Returns the newest price of an operating system in each zone, the lowest first. The price of a zone may have
-/// ended.
+/// Returns the newest price of an operating system in each zone, the lowest first. The price of a
+/// zone may have ended.
 fn newest_by_zone(rows: impl Iterator<Item = SpotPriceRow>, os: &str) -> Vec<ZonePrice> {
     let mut newest: BTreeMap<String, SpotPriceRow> = BTreeMap::new();
     for row in rows.filter(|row| row.product == os) {

@@ -14,15 +14,14 @@ pub struct RoleQuery<'a> {
 /// The policies of a role that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoliciesQuery<'a> {
-    /// The name of the inline policy whose document is read.
+    /// The name of the inline policy to read.
     pub inline: &'a str,
     /// The policies are not read if the instance profile has the role with this id.
     pub unless_id: Option<&'a str>,
 }
 
 impl<'a> RoleQuery<'a> {
-    /// Returns the query for a role with all its policies. `inline` names the inline policy whose
-    /// document is read.
+    /// Returns the query for a role with all its policies. `inline` names the inline policy to read.
     pub fn whole(name: &'a str, inline: &'a str) -> RoleQuery<'a> {
         RoleQuery { name, policies: Some(PoliciesQuery { inline, unless_id: None }) }
     }

@@ -16,8 +16,8 @@ pub const POLICY_NAME: &str = "spawnd";
 pub enum RoleRequest {
     /// spawn's own role.
     Own {
-        /// The id of the role whose policies were found equal to spawn's within the last day. As
-        /// long as the role has this id, its policies are not read.
+        /// The id of the role, if its policies were found equal to spawn's within the last day. As
+        /// long as the role has this id, they are not read.
         checked: Option<String>,
     },
     /// The role in the instance profile with this name. Its policies are not judged.

@@ -24,10 +24,7 @@ pub(crate) fn run_launch(
         return resume(ports, printer);
     }
     let mut args = args.clone();
-    let is_wizard = args == LaunchArgs::default();
-    if is_wizard {
-        ask_for_launch(&mut args, ports)?;
-    }
+    let is_wizard = args == LaunchArgs::default() && ask_for_launch(&mut args, ports)?;
     if args.instance_type.as_deref() == Some("-") {
         read_row(&mut args, ports, printer)?;
     }

@@ -108,7 +108,9 @@ fn update_traces(
     for target in targets.iter().filter(|target| matches!(target.outcome, PowerOutcome::Done)) {
         let InstanceReading { seen, now } = &target.reading;
         match verb {
-            PowerVerb::Start => write_traces(seen, caller, *now, ports, printer),
+            PowerVerb::Start => {
+                write_traces(seen, caller, *now, ports, printer);
+            }
             PowerVerb::Terminate => remove_traces(seen, caller, *now, ports, printer),
             PowerVerb::Stop { .. } | PowerVerb::Hibernate { .. } | PowerVerb::Reboot => {
                 names_cache::update(seen, &caller.account, *now, ports);

@@ -136,7 +136,11 @@ pub(crate) fn report_outcome(
     match outcome {
         LaunchOutcome::Running(seen) => {
             let reported = report_instance(launch, &seen, variables, ports, printer);
-            write_traces(&seen, caller, caller.now, ports, printer);
+            let host = write_traces(&seen, caller, caller.now, ports, printer);
+            if reported.is_ok() {
+                let host = host.map_or_else(|| format!("spawn connect {}", seen.id), |host| format!("ssh {host}"));
+                printer.note(&format!("{host} opens a shell on it"));
+            }
             reported
         }
         LaunchOutcome::Unread(id, why) => {

@@ -87,7 +87,7 @@ impl ConfigFiles {
     }
 
     /// Writes the blocks of these instances of an account. Blocks of other accounts, and of regions
-    /// that were not read, stay. Returns the ids of the instances whose blocks were removed.
+    /// that were not read, stay. Returns the ids in the blocks that were removed.
     pub(crate) fn write(
         &self,
         hosts: &[ConfigHost],
@@ -124,6 +124,8 @@ impl ConfigFiles {
             text.push_str(&block(host, &self.proxy, &self.known_hosts)?);
         }
         kept.iter().for_each(|block| text.push_str(&block.text));
+        let folder = self.own.parent().unwrap_or(&self.own);
+        durable::create_private_folder(folder).map_err(|error| unwritten(folder, &error))?;
         durable::write_atomic(&self.own, text.as_bytes(), PRIVATE)
             .map_err(|error| unwritten(&self.own, &error))
     }
@@ -252,7 +254,6 @@ mod tests {
 
     fn files(home: &Path) -> ConfigFiles {
         let folder = home.join(".config/mycelium/ssh");
-        durable::create_private_folder(&folder).unwrap();
         let proxy = ProxyProgram {
             executable: "/opt/it's 100%/mycelium".into(),
             profile: Some("$(work)".to_string()),

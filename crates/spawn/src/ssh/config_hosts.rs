@@ -99,17 +99,20 @@ pub(crate) fn connect_key(ports: &Ports<'_>) -> Result<(PathBuf, PublicKey), Fai
     }
 }
 
-/// Writes one instance of the caller into the configuration, if `spawn ssh-config` made one.
+/// Writes one instance of the caller into the configuration, if `spawn ssh-config` made one. Returns
+/// the name under which ssh reaches it.
 pub(crate) fn update_host(
     instance: &InstanceView,
     caller: &CallerAccount,
     ports: &Ports<'_>,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     let files = config_files(ports);
     if !files.exists() || !is_own(instance, caller, ports) {
-        return Ok(());
+        return Ok(None);
     }
-    files.update(&HostMaker::new(ports)?.host(instance)?)
+    let host = HostMaker::new(ports)?.host(instance)?;
+    files.update(&host)?;
+    Ok(Some(host.alias.unwrap_or(host.id)))
 }
 
 /// Removes an instance that has ended for good from the configuration, with its pinned keys.

@@ -1,12 +1,14 @@
-//! The traces of instances on this machine: names for completions, the configuration for ssh, pinned
-//! host keys.
+//! The traces of instances on this machine: names for completions, the configuration for ssh,
+//! pinned host keys.
+
+use std::time::Duration;
 
 use super::*;
-use crate::cached_names;
+use crate::{ProcessRunner, cached_names};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
-/// A user with a configuration for ssh, which `spawn ssh-config` wrote before there was an instance.
+/// A user with a configuration for ssh, which `spawn ssh-config` wrote before the first launch.
 fn configured() -> SpawnHome {
     let home = SpawnHome::new();
     let folder = home.0.path().join("ssh");
@@ -32,7 +34,9 @@ fn a_launch_writes_the_traces_and_a_termination_removes_them() {
     let home = configured();
     let spawn = |words: &[&str]| home.spawn(&faulty(&cloud, &[]), words);
     let hosts = || read(&home, "ssh/config");
-    spawn(&[&LAUNCH[..], &["--user", "bob"]].concat()).good();
+    let launched = spawn(&[&LAUNCH[..], &["--user", "bob"]].concat());
+    assert!(launched.err.contains("ssh try opens a shell on it"), "{}", launched.err);
+    launched.good();
     assert_eq!(names(&home, cloud.now()), ["try running", "i-memory0000 running"]);
     assert!(hosts().contains("Host try i-memory0000\n") && hosts().contains("User bob\n"), "{}", hosts());
     spawn(&["ssh-config"]).good();
