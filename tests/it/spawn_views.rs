@@ -27,7 +27,8 @@ fn take_calls(world: &World) -> (Value, u64) {
 
 #[test]
 fn a_launch_with_everything_in_place_sends_nine_calls_and_four_in_sequence() {
-    let world = World::new("throttling: false\n", &[]);
+    // The delay keeps calls side by side that were sent at once, even on a busy machine.
+    let world = World::new("throttling: false\nlatency_ms: 500\n", &[]);
     let folder = world.desk.home().join(".ssh");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("id_ed25519"), "private").unwrap();
