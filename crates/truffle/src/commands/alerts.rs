@@ -18,8 +18,8 @@ use crate::user_files::UserFile;
 
 /// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.
 ///
-/// Anomalies are those of `truffle anomalies`, without the marked and the quieted ones. An alert has
-/// the same id at every run, so that a program delivers it once: `truffle alerts -o ndjson |
+/// Anomalies are those of `truffle anomalies`, without the marked and the quieted ones. An alert
+/// has the same id at every run, so that a program delivers it once: `truffle alerts -o ndjson |
 /// collector notify --to FILE`. The exit code is 3 without an alert, and 4 if a budget could not be
 /// seen.
 #[derive(Debug, Args)]
