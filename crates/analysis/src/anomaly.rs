@@ -27,17 +27,12 @@ pub enum AnomalyKind {
 
 /// Alerts of the day's score per series and year, and the score; measured on invented series
 /// without anomalies (`cargo xtask bench anomalies --calibrate`).
-const DAY_SCORES: &[(f64, f64)] = &[
-    (5.10, 3.0),
-    (1.91, 4.0),
-    (0.847, 5.0),
-    (0.424, 6.0),
-    (0.214, 7.0),
-    (0.138, 8.0),
-];
+const DAY_SCORES: &[(f64, f64)] =
+    &[(5.10, 3.0), (1.91, 4.0), (0.847, 5.0), (0.424, 6.0), (0.214, 7.0), (0.138, 8.0)];
 
 /// The same for the score of a drift.
-const DRIFT_SCORES: &[(f64, f64)] = &[(1.34, 3.0), (0.53, 3.5), (0.226, 4.0), (0.093, 4.5), (0.031, 5.0), (0.011, 5.5)];
+const DRIFT_SCORES: &[(f64, f64)] =
+    &[(1.34, 3.0), (0.53, 3.5), (0.226, 4.0), (0.093, 4.5), (0.031, 5.0), (0.011, 5.5)];
 
 /// The part of the alerts that days may use, and the part that drifts may use. The rest is a
 /// margin, because series differ from the invented ones.

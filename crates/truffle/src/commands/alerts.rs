@@ -18,9 +18,10 @@ use crate::user_files::UserFile;
 
 /// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.
 ///
-/// Anomalies are those of `truffle anomalies`, without the marked and the quieted ones. An alert has the same id at every run, so that a program delivers it once: `truffle alerts -o
-/// ndjson | collector notify --to FILE`. The exit code is 3 without an alert, and 4 if a budget
-/// could not be seen.
+/// Anomalies are those of `truffle anomalies`, without the marked and the quieted ones. An alert has
+/// the same id at every run, so that a program delivers it once: `truffle alerts -o ndjson |
+/// collector notify --to FILE`. The exit code is 3 without an alert, and 4 if a budget could not be
+/// seen.
 #[derive(Debug, Args)]
 pub struct AlertsArgs {
     /// File of the budgets [default: budgets.toml beside the settings file]
@@ -69,8 +70,8 @@ pub fn run_alerts(
     }
 }
 
-/// Returns an alert for each listed anomaly without a mark. Bills that are too short for a judgement
-/// have none, which is noted.
+/// Returns an alert for each listed anomaly without a mark. Bills that are too short for a
+/// judgement have none, which is noted.
 fn anomaly_alerts(
     through: Option<Day>,
     ports: &CommandPorts<'_>,
