@@ -83,7 +83,8 @@ pub fn run_command(command: &mut Command) -> Ran {
 }
 
 impl Ran {
-    fn of(output: std::process::Output) -> Ran {
+    /// Returns the result of a program that has ended.
+    pub fn of(output: std::process::Output) -> Ran {
         Ran {
             code: output.status.code().unwrap_or(-1),
             out: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -24,6 +24,6 @@ echo 'ec2-user:*:19000:0:99999:7:::' >> /etc/shadow
 echo 'ec2-user ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/ec2-user
 chmod 440 /etc/sudoers /etc/sudoers.d/ec2-user
 chown 3100:3100 /home/ec2-user
-rm /usr/bin/systemctl
+mv /usr/bin/systemctl /usr/bin/systemctl.real
 cp "$(dirname "$0")/systemctl.sh" /usr/bin/systemctl
 chmod 755 /usr/bin/systemctl

@@ -1,7 +1,7 @@
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
-use domain::{SignedDuration, Timestamp, format_span, later, parse_span};
+use domain::{SignedDuration, Timestamp, format_span, is_shell_word, later, parse_span};
 use fleet::bound::LaunchIndex;
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::terms_change::{TermsChange, TermsProblem, TermsRequest, TermsStep};
@@ -32,6 +32,14 @@ pub struct ExtendArgs {
     pub dry_run: bool,
 }
 
+impl ExtendArgs {
+    /// Returns the names for a hint. A name that a shell would interpret is not repeated.
+    fn typed_names(&self) -> String {
+        let names = self.targets.names.iter().map(|name| if is_shell_word(name) { name } else { "NAME" });
+        names.collect::<Vec<_>>().join(" ")
+    }
+}
+
 /// The result for one instance.
 struct ExtendResult {
     reading: InstanceReading,
@@ -53,8 +61,9 @@ pub(crate) fn run_extend(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let by = parse_span(&args.by)
-        .map_err(|error| Failure::usage(error.to_string()).hint("spawn extend NAME 2h"))?;
+    let by = parse_span(&args.by).map_err(|error| {
+        Failure::usage(error.to_string()).hint(format!("spawn extend {} 2h", args.typed_names()))
+    })?;
     let progress = printer.progress("querying all regions");
     let found = find_targets(&args.targets.names, &args.targets.region, ports)?;
     progress.set_message("waiting until the instances confirm the new end".to_string());
@@ -160,7 +169,10 @@ fn confirm(
         Ok(Confirmation::DeadMan) => return (reading, ExtendOutcome::Extended("the dead-man")),
         Err(why) => why,
     };
-    let (id, off) = (reading.seen.id.clone(), previous.map(|until| power_off_instant(&reading.seen, until)));
+    let id = reading.seen.id.clone();
+    // An instance of the predecessor has no dead-man.
+    let has_dead_man = !tag::PREDECESSOR.iter().any(|key| reading.seen.tag(key).is_some());
+    let off = previous.filter(|_| has_dead_man).map(|until| power_off_instant(&reading.seen, until));
     let off = off.map_or(String::new(), |at| format!("; it powers itself off at {at:.0}"));
     if shows_spawnd(&reading.seen) {
         let why = format!("the tag is written, but spawnd did not confirm it within 90s: {why}{off}");
