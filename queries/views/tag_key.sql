@@ -46,13 +46,18 @@ CREATE MACRO keys_of_tag(keys, name) AS
                     )) = 0)))
     );
 
--- The keys among `keys` that `asked` finds. A line's value is that of the first key it has, so tags
+-- The keys among `keys` that one name finds. A line's value is that of the first key it has, so tags
 -- of resources come before those of accounts, users and principals.
-CREATE MACRO matching_tag_keys(keys, asked) AS
+CREATE MACRO keys_of_name(keys, name) AS
     list_concat(
-        list_filter(keys_of_tag(keys, asked_tag_key(keys, asked)), lambda key: NOT contains(key, '/')),
-        list_filter(keys_of_tag(keys, asked_tag_key(keys, asked)), lambda key: contains(key, '/'))
+        list_filter(keys_of_tag(keys, asked_tag_key(keys, name)), lambda key: NOT contains(key, '/')),
+        list_filter(keys_of_tag(keys, asked_tag_key(keys, name)), lambda key: contains(key, '/'))
     );
+
+-- The keys among `keys` that `asked` finds: one name, or several on a line each, the first ones
+-- first.
+CREATE MACRO matching_tag_keys(keys, asked) AS
+    flatten(list_transform(string_split(asked, chr(10)), lambda name: keys_of_name(keys, name)));
 
 -- The value of the first of these keys that an object of tags has.
 CREATE MACRO first_tag_value(object, keys) AS

@@ -4,16 +4,15 @@
 
 use crate::machine::Machine;
 use domain::Timestamp;
-use hmac::{Hmac, KeyInit, Mac};
 use lifecycle::UserNotice;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
 use ureq::tls::TlsConfig;
+use webhook::{SHORTEST_SECRET, WebhookPost};
 
 const CONFIG: &str = "/etc/spawn/webhook.json";
 /// Time limit of one attempt. There are two.
@@ -21,7 +20,6 @@ const LIMIT: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Notices in the queue. Further ones are dropped.
 const WAITING: usize = 16;
-const SHORTEST_SECRET: usize = 16;
 
 /// The configuration file. It has no `Debug`, because it is never printed.
 #[derive(Deserialize)]
@@ -38,13 +36,6 @@ struct WebhookBody<'a> {
     sent: Timestamp,
     urgency: lifecycle::NoticeUrgency,
     text: &'a str,
-}
-
-/// One post, ready to be sent.
-struct WebhookPost {
-    url: String,
-    signature: String,
-    body: String,
 }
 
 /// The owner's webhook, with a queue of posts.
@@ -136,44 +127,19 @@ fn compose(
 ) -> Result<WebhookPost, String> {
     let body = WebhookBody { version: 1, instance, sent: now, urgency: notice.urgency, text: &notice.text };
     let body = serde_json::to_string(&body).map_err(|error| error.to_string())?;
-    Ok(WebhookPost { signature: sign(&config.secret, now.as_second(), &body), url: config.url, body })
-}
-
-/// Returns `t=<second>,v1=<hex>`: HMAC-SHA256 with the secret over the second, a dot and the body.
-/// The second prevents an old post from being sent again as a new one.
-fn sign(secret: &str, second: i64, body: &str) -> String {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
-    mac.update(format!("{second}.{body}").as_bytes());
-    format!("t={second},v1={}", domain::hex(mac.finalize().into_bytes()))
+    Ok(WebhookPost::signed(config.url, &config.secret, now, body))
 }
 
 fn deliver_all(posts: &Receiver<WebhookPost>, trouble: &Mutex<Option<String>>, tls: TlsConfig) {
     let config = Agent::config_builder().timeout_global(Some(LIMIT)).max_redirects(0).tls_config(tls);
     let agent = Agent::from(config.build());
     for post in posts {
-        let first = deliver(&agent, &post);
+        let first = post.send(&agent);
         let outcome = first.or_else(|_| {
             std::thread::sleep(PAUSE);
-            deliver(&agent, &post)
+            post.send(&agent)
         });
         report(trouble, outcome.err());
-    }
-}
-
-/// Makes one attempt. The errors are worded so that they cannot contain the URL.
-fn deliver(agent: &Agent, post: &WebhookPost) -> Result<(), String> {
-    let request = agent
-        .post(&post.url)
-        .header("content-type", "application/json")
-        .header("x-spawn-signature", &post.signature);
-    match request.send(&post.body) {
-        Ok(answer) if answer.status().is_redirection() => Err("redirects are not followed".to_string()),
-        Ok(_) => Ok(()),
-        Err(ureq::Error::StatusCode(status)) => Err(format!("status {status}")),
-        Err(ureq::Error::Timeout(_)) => Err("no answer in time".to_string()),
-        Err(ureq::Error::Io(error)) => Err(format!("cannot be reached: {}", error.kind())),
-        Err(ureq::Error::HostNotFound) => Err("host not found".to_string()),
-        Err(_) => Err("cannot be posted to".to_string()),
     }
 }
 
@@ -184,13 +150,6 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     const GOOD: &str = r#"{"url":"https://hooks.example/T0/abc","secret":"0123456789abcdef"}"#;
-
-    #[test]
-    fn the_signature_is_hmac_sha256() {
-        // printf '1800000000.{"a":1}' | openssl dgst -sha256 -hmac 0123456789abcdef
-        let expected = "t=1800000000,v1=d3e17924cac4a72ca2ee9e5700df170fdb5733eaf69ecd909fb0c18a962b03a5";
-        assert_eq!(sign("0123456789abcdef", 1_800_000_000, r#"{"a":1}"#), expected);
-    }
 
     #[test]
     fn reads_the_file_strictly_and_never_quotes_it() {

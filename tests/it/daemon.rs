@@ -20,7 +20,7 @@ const PACE: f64 = 240.0;
 /// Seconds of the daemon's time after which a test fails.
 const PATIENCE: f64 = 7_200.0;
 const AMI: &str = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64";
-const TRUST: &str = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+pub(crate) const TRUST: &str = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 /// Returns the seconds since the machine started.
 fn uptime() -> f64 {

@@ -11,7 +11,7 @@ use crate::spawn::World;
 use crate::ssh_network::is_inside;
 
 /// Boots cloud-init with the metadata of an instance.
-fn boot(world: &World, instance: &str) {
+pub(crate) fn boot(world: &World, instance: &str) {
     let url = call_control(&world.admin.url, "imds", &json!({ "instance": instance }));
     let script = repository_root().join("tests/stubs/cloud-init.sh");
     run_command(Command::new("sh").arg(script).arg(url["url"].as_str().unwrap())).expect_success();

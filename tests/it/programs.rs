@@ -76,6 +76,28 @@ fn truffle_needs_no_other_executable() {
 }
 
 #[test]
+fn spawn_answers_help_and_completions_without_mycelium() {
+    let desk = Desk::default();
+    fs::copy(executable_path("spawn"), desk.home().join("spawn")).unwrap();
+    let alone = |words: &[&str], completes: bool| {
+        let mut command = Command::new(desk.home().join("spawn"));
+        command.args(words).env_remove("COMPLETE").env("HOME", desk.home());
+        if completes {
+            command.env("COMPLETE", "bash").env("_CLAP_COMPLETE_INDEX", "1").env("_CLAP_IFS", "\n");
+        }
+        run_command(&mut command)
+    };
+    for words in [&["--help"][..], &["help"], &["launch", "--help"], &["extend", "-h"], &["--version"]] {
+        let whole =
+            run_command(&mut desk.command("mycelium", &[&["spawn"], words].concat())).expect_success();
+        assert_eq!(alone(words, false).expect_success(), whole, "{words:?}");
+    }
+    let offered = alone(&["--", "spawn", "te"], true).expect_success();
+    assert_eq!(offered.trim(), "terminate");
+    assert_eq!(alone(&["list"], false).code, 1, "the command itself needs mycelium");
+}
+
+#[test]
 fn truffle_and_mycelium_truffle_are_the_same() {
     let desk = Desk::default();
     let words = ["search", "h200", "8gpu", "efa", "-o", "json"];

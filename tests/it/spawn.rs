@@ -56,8 +56,9 @@ impl World {
         ]});
         let users = json!([{"name": "alice", "policies": [policy, test]}, {"name": "admin"}]);
         let accounts = json!([{"id": ACCOUNT, "users": users}]);
-        let timing = "timing: {pending: 0s, visible_after: 0s, console_after: 0s}";
-        let scenario = format!("accounts: {accounts}\n{timing}\n{scenario}");
+        let timing = "timing: {pending: 0s, visible_after: 0s, console_after: 0s}\n";
+        let timing = if scenario.contains("timing: ") { "" } else { timing };
+        let scenario = format!("accounts: {accounts}\n{timing}{scenario}");
         let serving = serve_with(&desk, &scenario, more);
         let url = serving.value("AWS_ENDPOINT_URL");
         let (mut variables, alice) = user(&desk, &url, "alice");
@@ -160,6 +161,18 @@ fn the_policy_allows_every_call_of_spawn_and_no_other() {
 }
 
 #[test]
+fn every_statement_of_the_policy_is_in_the_documentation() {
+    let desk = Desk::default();
+    let policy = run_command(&mut desk.command("spawn", &["policy", "--create-role"])).expect_success();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let text = std::fs::read_to_string(tests::repository_root().join("docs/iam.md")).unwrap();
+    for statement in policy["Statement"].as_array().unwrap() {
+        let name = statement["Sid"].as_str().unwrap();
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn a_dry_run_is_checked_by_ec2_and_launches_nothing() {
     let world = World::new("throttling: false\n", &[]);
     let dry_run = [&LAUNCH[..], &["--dry-run"]].concat();
@@ -220,6 +233,16 @@ fn the_choices_of_a_launch_are_shown_by_ec2() {
     assert_eq!((&row["on_expiry"], &row["market"]), (&json!("terminate"), &json!("spot")));
     let requests = world.alice.call("ec2", &[("Action", "DescribeSpotInstanceRequests")]).unwrap();
     assert!(requests.contains("<key>spawn:managed</key>"), "the spot request has the tags: {requests}");
+}
+
+#[test]
+fn a_launch_without_arguments_and_without_a_terminal_takes_the_settings() {
+    let world = World::new("throttling: false\n", &[]);
+    let missing = world.spawn(&["launch"]);
+    assert!(missing.code == 2 && missing.err.contains("the instance type is missing"), "{missing:?}");
+    std::fs::write(world.desk.home().join(".spawn.yaml"), "type: t3.micro\nttl: 2h\n").unwrap();
+    let row = world.rows(&["launch"]).remove(0);
+    assert_eq!((&row["state"], &row["instance_type"]), (&json!("running"), &json!("t3.micro")));
 }
 
 #[test]

@@ -193,12 +193,34 @@ fn a_private_instance_is_reached_through_a_bastion() {
     assert!(bastion.log().contains("Accepted publickey"), "{}", bastion.log());
 }
 
-/// The stub of `aws ssm start-session`: the session ends at an SSH server on standard input.
-const STUB: &str = "#!/bin/sh
-echo \"$@\" >> /run/aws.calls
-exec /usr/sbin/sshd -i -e -f /dev/null -o UsePAM=no -o HostKey=/run/ssm/host-key \
-    -o AuthorizedKeysFile=/run/ssm/keys 2>> /run/aws.log
-";
+/// The stub of the aws CLI and of its plugin. `aws ssm start-session` is a shell of the instance's
+/// user, a command there, or an SSH server on the standard streams.
+const STUB: &str = r#"#!/usr/bin/python3
+import json, os, sys
+words = sys.argv[1:]
+with open("/run/aws.calls", "a") as calls:
+    calls.write(json.dumps(words) + "\n")
+if words == ["--version"]:
+    sys.exit()
+value = lambda name: words[words.index(name) + 1] if name in words else None
+if value("--document-name") == "AWS-StartSSHSession":
+    options = ["UsePAM=no", "HostKey=/run/ssm/host-key", "AuthorizedKeysFile=/run/ssm/keys"]
+    options = [word for option in options for word in ["-o", option]]
+    os.execv("/usr/sbin/sshd", ["/usr/sbin/sshd", "-i", "-e", "-f", "/dev/null", *options])
+parameters = value("--parameters")
+os.setgid(3100)
+os.setuid(3100)
+os.execv("/bin/sh", ["sh"] + (["-c", json.loads(parameters)["command"][0]] if parameters else []))
+"#;
+
+/// Makes the stub a program of this name in the folder `bin` of the user.
+fn install_stub(host: &Host, program: &str) -> PathBuf {
+    let bin = host.world.desk.home().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    fs::write(bin.join(program), STUB).unwrap();
+    fs::set_permissions(bin.join(program), Permissions::from_mode(0o755)).unwrap();
+    bin
+}
 
 #[test]
 fn session_manager_is_the_last_way_and_each_missing_part_has_its_own_message() {
@@ -211,13 +233,11 @@ fn session_manager_is_the_last_way_and_each_missing_part_has_its_own_message() {
     let messages: Vec<String> = ["nothing", "aws", "session-manager-plugin"]
         .iter()
         .map(|program| {
-            let bin = host.world.desk.home().join("bin");
-            fs::create_dir_all(&bin).unwrap();
-            if *program != "nothing" {
-                fs::write(bin.join(program), STUB).unwrap();
-                fs::set_permissions(bin.join(program), Permissions::from_mode(0o755)).unwrap();
-            }
-            let found = through(&host, &bin);
+            let bin = match *program {
+                "nothing" => host.world.desk.home().join("bin"),
+                program => install_stub(&host, program),
+            };
+            let found = through(&host, &bin, &["connect", "try", "--", "echo", "in"]);
             assert!(found.code != 0, "{found:?}");
             found.err
         })
@@ -228,8 +248,77 @@ fn session_manager_is_the_last_way_and_each_missing_part_has_its_own_message() {
     assert!(messages[2].contains("the Session Manager does not know"), "{messages:?}");
 }
 
-/// Connects with these programs before the others.
-fn through(host: &Host, bin: &Path) -> Ran {
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    run_command(host.world.command(&["connect", "try", "--", "echo", "in"]).env("PATH", path))
+/// Runs a command with these programs before the others.
+fn through(host: &Host, bin: &Path, words: &[&str]) -> Ran {
+    run_command(host.world.command(words).env("PATH", path_with(bin)))
+}
+
+fn path_with(bin: &Path) -> String {
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
+}
+
+/// Gives an instance a role with the policy of Systems Manager, whose agent then reports it.
+fn register(host: &Host) {
+    let admin = &host.world.admin;
+    let iam = |form: &[(&str, &str)]| admin.call("iam", form).unwrap();
+    let role = ("RoleName", "managed");
+    iam(&[("Action", "CreateRole"), role, ("AssumeRolePolicyDocument", crate::daemon::TRUST)]);
+    let policy = ("PolicyArn", "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore");
+    iam(&[("Action", "AttachRolePolicy"), role, policy]);
+    iam(&[("Action", "CreateInstanceProfile"), ("InstanceProfileName", "managed")]);
+    iam(&[("Action", "AddRoleToInstanceProfile"), ("InstanceProfileName", "managed"), role]);
+    crate::caller::advance_clock(&admin.url, 60);
+    let form = [
+        ("Action", "AssociateIamInstanceProfile"),
+        ("IamInstanceProfile.Name", "managed"),
+        ("InstanceId", host.id.as_str()),
+    ];
+    admin.call("ec2", &form).unwrap();
+    crate::caller::advance_clock(&admin.url, 60);
+}
+
+#[test]
+fn the_session_manager_opens_shells_runs_programs_and_carries_ssh() {
+    if !is_inside("ssh_access::the_session_manager_opens_shells_runs_programs_and_carries_ssh") {
+        return;
+    }
+    let private =
+        [("NetworkInterface.1.DeviceIndex", "0"), ("NetworkInterface.1.AssociatePublicIpAddress", "false")];
+    let host = Host::new("", &private);
+    register(&host);
+    install_stub(&host, "session-manager-plugin");
+    let bin = install_stub(&host, "aws");
+    let found = through(&host, &bin, &["connect", "try", "--", "printf", "<%s>", "a b", "it's $HOME"]);
+    assert_eq!((found.code, found.out.as_str()), (0, "<a b><it's $HOME>"), "{found:?}");
+    assert!(found.err.contains("the Session Manager opens a shell"), "{found:?}");
+    let shell = host.world.desk.home().join("shell");
+    fs::write(&shell, "id -un; exit 7\n").unwrap();
+    let mut command = host.world.command(&["connect", "try", "--via", "session-manager"]);
+    let input = fs::File::open(&shell).unwrap();
+    let found = run_command(command.env("PATH", path_with(&bin)).stdin(input));
+    assert_eq!((found.code, found.out.as_str()), (7, "ec2-user\n"), "{found:?}");
+
+    // ssh itself, through the ProxyCommand of its configuration.
+    fs::create_dir_all("/run/ssm").unwrap();
+    let key = call_control(&host.world.admin.url, "host-key", &json!({ "instance": host.id }));
+    fs::write("/run/ssm/host-key", key["private_key"].as_str().unwrap()).unwrap();
+    fs::set_permissions("/run/ssm/host-key", Permissions::from_mode(0o600)).unwrap();
+    fs::copy(host.world.desk.home().join(".ssh/id_ed25519.pub"), "/run/ssm/keys").unwrap();
+    let caller = host.world.alice.call("sts", &[("Action", "GetCallerIdentity")]).unwrap();
+    let owner = text_between(&caller, "<Arn>", "</Arn>").unwrap();
+    let tag = [("Tag.1.Key", "spawn:owner"), ("Tag.1.Value", owner.as_str())];
+    let form = [&[("Action", "CreateTags"), ("ResourceId.1", host.id.as_str())], &tag[..]].concat();
+    host.world.admin.call("ec2", &form).unwrap();
+    through(&host, &bin, &["ssh-config"]).expect_success();
+    let config = host.world.desk.home().join(".config/mycelium/ssh/config");
+    let spawn = host.world.command(&[]);
+    let variables = spawn.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+    let variables: Vec<_> = variables.collect();
+    let mut command = Command::new("ssh");
+    command.env_clear().envs(variables).env("PATH", path_with(&bin));
+    let found = run_command(command.arg("-F").arg(&config).args(["try", "echo in; id -un"]));
+    assert_eq!(found.out, "in\nec2-user\n", "{found:?}");
+    let calls = text_of(Path::new("/run/aws.calls"));
+    let expected = format!("\"--target\", \"{}\", \"--document-name\", \"AWS-StartSSHSession\"", host.id);
+    assert!(calls.contains(&expected), "{calls}");
 }

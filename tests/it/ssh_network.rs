@@ -111,6 +111,11 @@ impl SshServer {
     /// Starts the server of an instance, as its image would: with the host key of its console, the
     /// key pair of its launch, and the keys of Instance Connect.
     pub(crate) fn of_instance(caller: &Caller, instance: &str) -> SshServer {
+        SshServer::of_instance_on(caller, instance, 22)
+    }
+
+    /// Starts it on another port, behind a line of the test's own.
+    pub(crate) fn of_instance_on(caller: &Caller, instance: &str, port: u16) -> SshServer {
         let metadata = format!("{}/imds/{instance}", caller.url);
         fs::write("/run/sandbox-url", &metadata).unwrap();
         let host_key = call_control(&caller.url, "host-key", &json!({ "instance": instance }));
@@ -126,7 +131,7 @@ impl SshServer {
         let more: Vec<&str> = more.iter().map(String::as_str).collect();
         let keys = public_key(caller, instance).unwrap_or_default();
         let private = host_key["private_key"].as_str().unwrap();
-        SshServer::start(&public_address(caller, instance), 22, private, &keys, &more)
+        SshServer::start(&public_address(caller, instance), port, private, &keys, &more)
     }
 
     /// Returns what the server wrote to its log.

@@ -83,7 +83,7 @@ pub fn run_command(command: &mut Command) -> Ran {
 }
 
 impl Ran {
-    /// Returns the result of a program that has ended.
+    /// The result of a program that ended.
     pub fn of(output: std::process::Output) -> Ran {
         Ran {
             code: output.status.code().unwrap_or(-1),

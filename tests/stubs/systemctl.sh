@@ -3,7 +3,8 @@
 # installed spawnd with the sandbox of /run/sandbox-url.
 echo "$@" >> /run/systemctl.calls
 daemon=$(cat /run/spawnd.pid 2> /dev/null)
-runs() { test "$daemon" && kill -0 "$daemon" 2> /dev/null; }
+# A process that ended, and that no parent has asked for, has no program any more.
+runs() { test "$daemon" && readlink "/proc/$daemon/exe" > /dev/null; }
 case "$* " in
 *is-active*spawnd.service*)
     runs || exit 3

@@ -1,5 +1,5 @@
-//! The parts that every executable shares: the clock, settings, exit codes, the opening of the
-//! warehouse, completions.
+//! The parts that every executable shares: settings, exit codes, the opening of the warehouse,
+//! completions.
 //!
 //! The executable `truffle` is built here. It links DuckDB and Arrow, and neither the AWS SDK,
 //! tokio nor polars, so that a newcomer builds it in minutes and it cannot open a connection to
@@ -15,7 +15,7 @@ mod seed;
 mod warehouse;
 
 pub use self::warehouse::{open_warehouse, open_warehouse_until_exit};
-pub use process::{clock, finish, interruptible, now, parse_args, print_clap, printer, start, start_from};
+pub use process::{finish, interruptible, parse_args, print_clap, printer, start, start_from};
 pub use programs::{PROGRAMS, Program, ProgramEntry};
 
 /// The version of every executable.

@@ -1,4 +1,4 @@
-//! The beginning and the end of a process: arguments, settings, the clock, signals, the exit code.
+//! The beginning and the end of a process: arguments, settings, signals, the exit code.
 
 use std::ffi::OsString;
 use std::io;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use catalog::ports::StopFlag;
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
-use domain::{Timestamp, visible};
+use domain::visible;
 
 /// Parses the words of a command line. The error is the exit code after help, a version or a usage
 /// error was printed.
@@ -82,25 +82,4 @@ pub fn interruptible() -> Result<StopFlag, Failure> {
             .map_err(|e| Failure::broken(format!("signals cannot be caught: {e}")))?;
     }
     Ok(stop)
-}
-
-/// Reads the machine's clock. Every other function gets the time as an argument.
-#[expect(clippy::disallowed_methods, reason = "the one place where the programs read the clock")]
-pub fn clock() -> Timestamp {
-    Timestamp::now()
-}
-
-/// Returns the instant of the question: the machine's clock, or MYCELIUM_NOW so that an answer can
-/// be repeated.
-///
-/// # Errors
-/// MYCELIUM_NOW is neither a day nor an instant.
-pub fn now() -> Result<Timestamp, Failure> {
-    match std::env::var("MYCELIUM_NOW") {
-        Err(_) => Ok(clock()),
-        Ok(text) => domain::parse_instant(&text).ok_or_else(|| {
-            Failure::usage(format!("MYCELIUM_NOW is \"{text}\", which is not a day or an instant"))
-                .hint("write a day or an instant such as 2026-01-31T12:00:00Z")
-        }),
-    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::warehouse::{Warehouse, WarehouseSource};
 use catalog::Manifest;
-use catalog::ports::{Ask, AskError};
+use catalog::ports::{Ask, AskError, LakeDamage};
 use console::Settings;
 use lake::{LakeError, PinnedManifest};
 
@@ -39,7 +39,7 @@ fn open(settings: &Settings, redaction_key: Option<&str>) -> Result<Box<dyn Ask>
     let copy = seed.root.clone();
     match open_sources(seed, user, settings, redaction_key) {
         // The seed is embedded, so a damaged copy is replaced.
-        Err(AskError::DamagedFile { lake, .. }) if lake == copy => {
+        Err(AskError::Damaged(LakeDamage::File { lake, .. })) if lake == copy => {
             let seed = seed_source(lake::unpack_seed_again(seed::FILES, &settings.cache))?;
             open_sources(seed, PinnedManifest::newest(&settings.lake.value)?, settings, redaction_key)
         }

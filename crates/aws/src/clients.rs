@@ -36,7 +36,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
-/// Regions that are queried at once: enough to hide the latency, few enough for a small machine.
+/// Regions whose pages of rows are collected at once: enough to hide the latency, few enough for a
+/// small machine.
 pub(crate) const REGIONS_AT_ONCE: usize = 8;
 
 /// The region used when none is configured.

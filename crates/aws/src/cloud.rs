@@ -2,7 +2,6 @@
 //! and ends them one by one.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
@@ -19,13 +18,14 @@ use fleet::instance::{
     PowerRequest, ReapAction,
 };
 use fleet::launch::{LaunchReply, LaunchRequest};
-use fleet::ports::{Account, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
+use fleet::ports::{
+    Account, AccountRegions, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances,
+};
 use fleet::remains::RemainingResource;
 use lifecycle::tag;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::clients::{self, REGIONS_AT_ONCE, ServerDate};
+use crate::clients::{self, ServerDate};
 use crate::{AwsClient, account, launch_call, values};
 
 pub(crate) use crate::fleet_error::{failed, gap};
@@ -40,21 +40,38 @@ impl AwsClient {
 impl Account for AwsClient {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
         let config = self.config(None);
-        let dated = ServerDate::default();
-        let asked = self.runtime.block_on(async {
-            let (identity, regions) =
-                tokio::join!(account::identity(&config, &dated), account::region_names(&config, &dated));
-            // The failure of the identity explains the other one.
-            let ((account, arn), (regions, disabled)) = (identity?, regions?);
-            Ok((account, arn, regions, disabled))
-        });
-        let (account, arn, regions, disabled) = asked.map_err(|error| match error {
-            SourceError::Credentials(why) => FleetError::Credentials(why),
-            other => FleetError::Failed(other.to_string()),
-        })?;
-        let now =
-            dated.first().ok_or_else(|| FleetError::Failed("the answer of AWS has no Date header".into()))?;
-        Ok(CallerAccount { account, arn, regions, disabled, now })
+        self.runtime.block_on(read_caller(&config))
+    }
+
+    fn regions(&self) -> Result<AccountRegions, FleetError> {
+        let config = self.config(None);
+        self.runtime.block_on(read_regions(&config))
+    }
+
+    fn caller_and_regions(&self) -> Result<(CallerAccount, AccountRegions), FleetError> {
+        let config = self.config(None);
+        let (caller, regions) =
+            self.runtime.block_on(async { tokio::join!(read_caller(&config), read_regions(&config)) });
+        Ok((caller?, regions?))
+    }
+}
+
+async fn read_caller(config: &SdkConfig) -> Result<CallerAccount, FleetError> {
+    let dated = ServerDate::default();
+    let (account, arn) = account::identity(config, &dated).await.map_err(account_failure)?;
+    let missing = || FleetError::Failed("the answer of AWS has no Date header".to_string());
+    Ok(CallerAccount { account, arn, now: dated.first().ok_or_else(missing)? })
+}
+
+async fn read_regions(config: &SdkConfig) -> Result<AccountRegions, FleetError> {
+    let names = account::region_names(config, &ServerDate::default()).await;
+    names.map(|(enabled, disabled)| AccountRegions { enabled, disabled }).map_err(account_failure)
+}
+
+fn account_failure(error: SourceError) -> FleetError {
+    match error {
+        SourceError::Credentials(why) => FleetError::Credentials(why),
+        other => FleetError::Failed(other.to_string()),
     }
 }
 
@@ -176,13 +193,13 @@ fn filters(which: InstanceSelector<'_>) -> Vec<Filter> {
     }
 }
 
+/// Queries all regions at once, so that the answer takes as long as the slowest region. There are
+/// about forty, and their answers are small.
 async fn look(config: &SdkConfig, regions: &[String], filters: &[Filter]) -> Vec<RegionInstances> {
-    let gate = Arc::new(Semaphore::new(REGIONS_AT_ONCE));
     let mut tasks = JoinSet::new();
     for (number, region) in regions.iter().cloned().enumerate() {
-        let (config, filters, gate) = (config.clone(), filters.to_vec(), gate.clone());
+        let (config, filters) = (config.clone(), filters.to_vec());
         tasks.spawn(async move {
-            let _turn = gate.acquire().await;
             let dated = ServerDate::default();
             let client = clients::ec2(&config, Some(&region), &dated);
             let seen = instances(&client, &region, &filters).await;

@@ -1,18 +1,16 @@
 //! The port `Provisioning`: reads several kinds of resources at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws_sdk_ec2::Client;
 use fleet::ports::{
     FleetError, GroupSelector, GroupView, ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups,
     RegionProvisions,
 };
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::AwsClient;
-use crate::clients::{self, REGIONS_AT_ONCE, ServerDate};
+use crate::clients::{self, ServerDate};
 use crate::groups::{find_groups, list_rule_ages, list_subnets};
 use crate::keys::list_keys;
 use crate::roles::read_role;
@@ -23,7 +21,7 @@ impl Provisioning for AwsClient {
         let iam = clients::iam(&self.config(None), &ServerDate::default());
         let role = async {
             match query.role {
-                Some((name, policy)) => Some(read_role(&iam, name, policy).await),
+                Some(role) => Some(read_role(&iam, role).await),
                 None => None,
             }
         };
@@ -59,7 +57,7 @@ impl Provisioning for AwsClient {
 }
 
 impl AwsClient {
-    /// Reads something in several regions in parallel. Returns one result for each region, in their
+    /// Reads something in several regions at once. Returns one result for each region, in their
     /// order.
     fn in_regions<T: Send + 'static, F>(
         &self,
@@ -70,17 +68,13 @@ impl AwsClient {
         F: Future<Output = Result<T, FleetError>> + Send + 'static,
     {
         let config = self.config(None);
-        let gate = Arc::new(Semaphore::new(REGIONS_AT_ONCE));
         let count = regions.len();
         self.runtime.block_on(async {
             let mut tasks = JoinSet::new();
             for (number, region) in regions.enumerate() {
                 let client = clients::ec2(&config, Some(&region), &ServerDate::default());
-                let (reading, gate) = (read(client, region), gate.clone());
-                tasks.spawn(async move {
-                    let _turn = gate.acquire().await;
-                    (number, reading.await)
-                });
+                let reading = read(client, region);
+                tasks.spawn(async move { (number, reading.await) });
             }
             let mut found = BTreeMap::new();
             while let Some(ended) = tasks.join_next().await {

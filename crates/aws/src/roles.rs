@@ -2,7 +2,7 @@
 
 use aws_sdk_iam::Client;
 use aws_sdk_iam::types::{AttachedPolicy, Role};
-use fleet::ports::{FleetError, RoleView, Roles};
+use fleet::ports::{FleetError, PoliciesQuery, RolePolicies, RoleQuery, RoleView, Roles};
 
 use crate::AwsClient;
 use crate::clients::{self, ServerDate};
@@ -18,8 +18,8 @@ impl AwsClient {
 }
 
 impl Roles for AwsClient {
-    fn read_role(&self, name: &str, policy: &str) -> Result<RoleView, FleetError> {
-        self.runtime.block_on(read_role(&self.iam(), name, policy))
+    fn read_role(&self, query: RoleQuery<'_>) -> Result<RoleView, FleetError> {
+        self.runtime.block_on(read_role(&self.iam(), query))
     }
 
     fn create_role(&self, name: &str, trust: &str) -> Result<(), FleetError> {
@@ -73,49 +73,74 @@ fn known<T>(done: Result<T, FleetError>) -> Result<Option<T>, FleetError> {
     }
 }
 
-/// Returns a role and the instance profile of its name. The four requests are sent at once. A fifth
-/// one is needed only for a role outside the profile, because the profile contains its role's trust
-/// policy.
-pub(crate) async fn read_role(client: &Client, name: &str, policy: &str) -> Result<RoleView, FleetError> {
-    let profile = async {
-        let call = client.get_instance_profile().instance_profile_name(name);
-        let answer = known(call.send().await.map_err(failed("iam:GetInstanceProfile")))?;
-        Ok(answer.and_then(|answer| answer.instance_profile).map(|profile| profile.roles))
+/// Returns a role and the instance profile of its name. If all policies are wanted, the four
+/// requests are sent at once. Another one is needed only for a role outside the profile, because
+/// the profile contains its role's id and trust policy.
+pub(crate) async fn read_role(client: &Client, query: RoleQuery<'_>) -> Result<RoleView, FleetError> {
+    let name = query.name;
+    let (profile, policies) = match query.policies {
+        Some(PoliciesQuery { inline, unless_id: None }) => {
+            tokio::try_join!(read_profile(client, name), read_policies(client, name, inline))?
+        }
+        wanted => {
+            let profile = read_profile(client, name).await?;
+            let known = role_in(&profile, name).map(Role::role_id);
+            match wanted.filter(|wanted| wanted.unless_id != known) {
+                Some(wanted) => (profile, read_policies(client, name, wanted.inline).await?),
+                None => (profile, None),
+            }
+        }
     };
-    let document = async {
-        let call = client.get_role_policy().role_name(name).policy_name(policy);
-        let answer = known(call.send().await.map_err(failed("iam:GetRolePolicy")))?;
-        Ok(answer.map(|answer| decoded(answer.policy_document())))
-    };
-    let (profile, document, inline, attached) =
-        tokio::try_join!(profile, document, inline_policies(client, name), attached_policies(client, name))?;
-    let mut role = profile.iter().flatten().find(|role| role.role_name() == name).cloned();
-    if role.is_none() && inline.is_some() {
+    let mut role = role_in(&profile, name).cloned();
+    if role.is_none() {
         let call = client.get_role().role_name(name);
         role = known(call.send().await.map_err(failed("iam:GetRole")))?.and_then(|answer| answer.role);
     }
-    let trust = role.as_ref().and_then(Role::assume_role_policy_document).map(decoded);
     Ok(RoleView {
-        exists: inline.is_some(),
-        trust,
-        inline: inline.unwrap_or_default(),
-        policy: document,
-        attached,
+        exists: role.is_some(),
+        id: role.as_ref().map(|role| role.role_id().to_string()),
+        trust: role.as_ref().and_then(Role::assume_role_policy_document).map(decoded),
+        policies,
         profile: profile.map(|roles| roles.iter().map(|role| role.role_name().to_string()).collect()),
     })
 }
 
-/// Returns the names of a role's inline policies; none if there is no such role.
-async fn inline_policies(client: &Client, role: &str) -> Result<Option<Vec<String>>, FleetError> {
+fn role_in<'a>(profile: &'a Option<Vec<Role>>, name: &str) -> Option<&'a Role> {
+    profile.iter().flatten().find(|role| role.role_name() == name)
+}
+
+/// Returns the roles in an instance profile; none if there is no such profile.
+async fn read_profile(client: &Client, name: &str) -> Result<Option<Vec<Role>>, FleetError> {
+    let call = client.get_instance_profile().instance_profile_name(name);
+    let answer = known(call.send().await.map_err(failed("iam:GetInstanceProfile")))?;
+    Ok(answer.and_then(|answer| answer.instance_profile).map(|profile| profile.roles))
+}
+
+/// Returns the policies of a role; empty if there is no such role.
+async fn read_policies(
+    client: &Client,
+    role: &str,
+    inline: &str,
+) -> Result<Option<RolePolicies>, FleetError> {
+    let document = async {
+        let call = client.get_role_policy().role_name(role).policy_name(inline);
+        let answer = known(call.send().await.map_err(failed("iam:GetRolePolicy")))?;
+        Ok(answer.map(|answer| decoded(answer.policy_document())))
+    };
+    let (document, inline, attached) =
+        tokio::try_join!(document, inline_policies(client, role), attached_policies(client, role))?;
+    Ok(Some(RolePolicies { inline, document, attached }))
+}
+
+/// Returns the names of a role's inline policies; empty if there is no such role.
+async fn inline_policies(client: &Client, role: &str) -> Result<Vec<String>, FleetError> {
     let mut pages = client.list_role_policies().role_name(role).into_paginator().send();
     let mut names = Vec::new();
     while let Some(page) = pages.next().await {
-        match known(page.map_err(failed("iam:ListRolePolicies")))? {
-            Some(page) => names.extend(page.policy_names().iter().cloned()),
-            None => return Ok(None),
-        }
+        let page = known(page.map_err(failed("iam:ListRolePolicies")))?;
+        names.extend(page.iter().flat_map(|page| page.policy_names()).cloned());
     }
-    Ok(Some(names))
+    Ok(names)
 }
 
 /// Returns the ARNs of a role's managed policies; empty if there is no such role.

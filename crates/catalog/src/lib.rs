@@ -33,7 +33,10 @@ pub use known_values::{REGION, UNSTATED_SOURCE};
 pub use manifest::{DataFile, FORMAT, Manifest, OTHER_TAGS, PARTITIONS};
 pub use origin::{CollectionSource, DatasetCost, DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 pub use param_kind::ParamKind;
-pub use question::{ParamError, Question, QuestionParam, QuestionRow, RowError, column};
+pub use question::{
+    CalendarDate, ChargeAmount, ChargeQuantity, ParamError, Question, QuestionParam, QuestionRow, RowError,
+    column,
+};
 pub use questions::{QUESTIONS, VIEWS, question, rows};
 pub use tag_key::{
     UNREADABLE_TAGS, bare_tag_key, is_alike_tag_key, plain_tag_key, tag_column, tag_of_column,

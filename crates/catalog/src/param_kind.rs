@@ -8,7 +8,8 @@ use crate::{DATASETS, ValueType};
 pub enum ParamKind {
     /// Any value of the type (`text`, `texts`, `int`, `float` or `timestamp` in the head).
     Any,
-    /// One of these (`linux|windows`, or `dataset` for the names of the datasets).
+    /// One of these (`linux|windows`, or `dataset` for the names of the datasets). Of a list
+    /// (`texts:linux|windows`), each item is one of these.
     OneOf(Vec<String>),
     /// A month such as 2026-11, `latest` or `all` (`month`).
     Month,
@@ -41,6 +42,10 @@ pub(crate) fn read(word: &str) -> Option<(ValueType, ParamKind)> {
             let names = DATASETS.iter().map(|dataset| dataset.name.to_string());
             (ValueType::Text, ParamKind::OneOf(names.collect()))
         }
+        _ if word.starts_with("texts:") => {
+            let valid = word.trim_start_matches("texts:").split('|').map(String::from);
+            (texts(), ParamKind::OneOf(valid.collect()))
+        }
         _ if word.contains('|') => {
             (ValueType::Text, ParamKind::OneOf(word.split('|').map(String::from).collect()))
         }
@@ -50,9 +55,13 @@ pub(crate) fn read(word: &str) -> Option<(ValueType, ParamKind)> {
 
 impl ParamKind {
     /// Returns the valid values, or examples of their form, if `text` is certainly not one.
-    pub(crate) fn refuse(&self, text: &str) -> Option<Vec<String>> {
+    pub(crate) fn refuse(&self, text: &str, ty: &ValueType) -> Option<Vec<String>> {
+        let known = |valid: &[String]| match ty {
+            ValueType::List(_) => text.split(',').all(|item| valid.iter().any(|value| value == item.trim())),
+            _ => valid.iter().any(|value| value == text),
+        };
         match self {
-            ParamKind::OneOf(valid) => (!valid.iter().any(|value| value == text)).then(|| valid.clone()),
+            ParamKind::OneOf(valid) => (!known(valid)).then(|| valid.clone()),
             ParamKind::Month => refuse_month(text),
             ParamKind::Any
             | ParamKind::Region

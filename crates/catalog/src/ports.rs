@@ -1,10 +1,12 @@
 //! The ports: traits that the wrapper crates implement and the programs use.
 
+mod damage;
 mod gap;
 mod scope_report;
 mod source;
 mod store;
 
+pub use damage::LakeDamage;
 pub use gap::Gap;
 pub use scope_report::{ScopeOutcome, ScopeReport};
 pub use source::{
@@ -78,26 +80,9 @@ pub enum AskError {
     /// The folder is not a lake, or its data cannot be read.
     #[error("{0}")]
     Lake(String),
-    /// The list of the lake's files is damaged.
-    #[error("the lake at {lake} is damaged: {reason}")]
-    DamagedLake {
-        /// The lake.
-        lake: PathBuf,
-        /// A lowercase fragment.
-        reason: String,
-        /// The newest manifest that can be read and whose files are there.
-        intact: Option<u64>,
-    },
-    /// A file of the lake differs from the manifest's description.
-    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
-    DamagedFile {
-        /// The lake.
-        lake: PathBuf,
-        /// The file's path in the lake.
-        file: String,
-        /// A lowercase fragment.
-        reason: String,
-    },
+    /// The lake is damaged.
+    #[error(transparent)]
+    Damaged(#[from] LakeDamage),
     /// Any other failure, such as a full disk.
     #[error("{0}")]
     Failed(String),

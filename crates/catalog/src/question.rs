@@ -148,7 +148,8 @@ fn read_param(line: &str) -> QuestionParam {
 }
 
 fn read_value(param: &QuestionParam, text: &str, now: Timestamp) -> Result<Value, ParamError> {
-    if let Some(valid) = param.kind.refuse(text).filter(|_| param.default.as_deref() != Some(text)) {
+    if let Some(valid) = param.kind.refuse(text, &param.ty).filter(|_| param.default.as_deref() != Some(text))
+    {
         return Err(ParamError::Unlisted { name: param.name.clone(), text: text.to_string(), valid });
     }
     let unreadable =
@@ -229,6 +230,24 @@ cell!(f64, ValueType::Float, Value::Float(v) => v);
 cell!(String, ValueType::Text, Value::Text(v) => v);
 cell!(Decimal, ValueType::Decimal(18, 10), Value::Decimal(v) => v);
 cell!(Timestamp, ValueType::Timestamp, Value::Timestamp(v) => v);
+
+/// An amount of a bill, exact to 18 decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChargeAmount(pub Decimal);
+
+cell!(ChargeAmount, ValueType::Decimal(38, 18), Value::Decimal(v) => ChargeAmount(v));
+
+/// A quantity of a bill, to 9 decimals: a sum of requests or bytes needs the digits before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChargeQuantity(pub Decimal);
+
+cell!(ChargeQuantity, ValueType::Decimal(38, 9), Value::Decimal(v) => ChargeQuantity(v));
+
+/// A day, as days since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalendarDate(pub i32);
+
+cell!(CalendarDate, ValueType::Date, Value::Date(v) => CalendarDate(v));
 
 impl<T: TypedCell> TypedCell for Option<T> {
     fn ty() -> ValueType {
@@ -352,6 +371,9 @@ mod tests {
         check(month, "september", Some("2026-11 latest all"));
         check(month, "", Some("2026-11 latest all"));
         check("regions regions = all  region codes", "all", None);
+        let by = "by texts:service|region = service  dimensions";
+        check(by, "service, region", None);
+        check(by, "service,account", Some("service region"));
     }
 
     #[test]

@@ -10,13 +10,19 @@ macro_rules! questions {
 /// Every named question, sorted by name.
 pub const QUESTIONS: &[Question] = questions![
     "capacity/blocks",
+    "cost/arrival",
     "cost/by-account",
     "cost/by-day",
     "cost/by-kind",
     "cost/by-service",
     "cost/by-split",
     "cost/by-tag",
+    "cost/daily",
+    "cost/daily-leaves",
+    "cost/known-ends",
     "cost/newest-usage",
+    "cost/priced-usage",
+    "cost/statements",
     "cost/tag-keys",
     "data/runs",
     "instance/benchmarks",
@@ -59,6 +65,7 @@ pub fn question(name: &str) -> Option<&'static Question> {
 /// The typed rows of the questions that programs use.
 pub mod rows {
     use super::row;
+    use crate::question::{CalendarDate, ChargeAmount, ChargeQuantity};
     use domain::{Decimal, Timestamp};
 
     row! {
@@ -83,6 +90,130 @@ pub mod rows {
             row_count: i64,
             /// Missing data, one reason per entry.
             gaps: Vec<String>,
+        }
+    }
+
+    row! {
+        /// The cost of one day and leaf: a row of `cost/daily` and of `cost/daily-leaves`.
+        pub struct DailyCostRow {
+            /// The day on which the charges begin.
+            day: CalendarDate,
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Usage, Purchase, Tax, Credit or Adjustment; `None` if not stated.
+            charge_category: Option<String>,
+            /// One-Time, Recurring or Usage-Based; `None` if not stated.
+            charge_frequency: Option<String>,
+            /// Account that used the service.
+            sub_account_id: Option<String>,
+            /// Service name.
+            service_name: Option<String>,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// Resource id; `None` if it was not asked for.
+            resource_id: Option<String>,
+            /// Value of the tag; `None` without it, or if it was not asked for.
+            tag_value: Option<String>,
+            /// The cost; `None` if a line does not state it.
+            cost: Option<ChargeAmount>,
+            /// Number of lines of bills.
+            lines: i64,
+        }
+    }
+
+    row! {
+        /// The charges of a leaf in a span of days: a row of `cost/priced-usage`.
+        pub struct PricedUsageRow {
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Usage, Purchase, Tax, Credit or Adjustment; `None` if not stated.
+            charge_category: Option<String>,
+            /// Account that used the service.
+            sub_account_id: Option<String>,
+            /// Service name.
+            service_name: Option<String>,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// Unit of the quantity.
+            pricing_unit: Option<String>,
+            /// The cost; `None` if a line does not state it.
+            cost: Option<ChargeAmount>,
+            /// The cost without any discount; `None` if a line does not state it.
+            list_cost: Option<ChargeAmount>,
+            /// The quantity; `None` if a line does not state it.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+        }
+    }
+
+    row! {
+        /// A statement of a bill: a row of `cost/statements`.
+        pub struct CostStatementRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// The month (2026-11), or the day from Cost Explorer (2026-11-03).
+            period: String,
+            /// The statement's own time.
+            observed_at: Timestamp,
+            /// Whether no newer statement had replaced it.
+            is_valid: bool,
+        }
+    }
+
+    row! {
+        /// Usage of a day in a replaced statement, and as it is known now: a row of `cost/arrival`.
+        pub struct CostArrivalRow {
+            /// The payer.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Time of the replaced statement.
+            observed_at: Timestamp,
+            /// The day.
+            day: CalendarDate,
+            /// Days before the newest day of the replaced statement.
+            days_before: i64,
+            /// Usage in the replaced statement.
+            known_cost: ChargeAmount,
+            /// Usage that is known now.
+            present_cost: ChargeAmount,
+        }
+    }
+
+    row! {
+        /// The cost of an instance that ends at a known time: a row of `cost/known-ends`.
+        pub struct KnownEndRow {
+            /// Instance id.
+            instance_id: String,
+            /// Name of the instance.
+            name: Option<String>,
+            /// The time at which it ends.
+            expires_at: Timestamp,
+            /// The payer.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Usage.
+            charge_category: Option<String>,
+            /// Account that used the service.
+            sub_account_id: Option<String>,
+            /// Service name.
+            service_name: Option<String>,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// Resource id, as the bill spells it.
+            resource_id: Option<String>,
+            /// Mean cost a day; `None` if a charge does not state it.
+            cost_per_day: Option<f64>,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::commands::bundle::BundleArgs;
 use crate::commands::compact::CompactArgs;
 use crate::commands::drop::DropArgs;
 use crate::commands::forget::ForgetArgs;
+use crate::commands::notify::NotifyArgs;
 use crate::commands::policy::CollectorPolicyArgs;
 use crate::commands::prune::PruneArgs;
 use crate::commands::status::CollectorStatusArgs;
@@ -44,4 +45,5 @@ pub enum Command {
     Bundle(BundleArgs),
     Forget(ForgetArgs),
     Drop(DropArgs),
+    Notify(NotifyArgs),
 }

@@ -7,6 +7,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "it imports files, and watches by waiting")]
 
+mod alerts;
 mod args;
 mod bundle;
 mod commands;
@@ -20,11 +21,12 @@ mod snapshot;
 mod summary;
 mod verification;
 
+pub use alerts::{DeliveryTarget, NamedTarget, OutgoingAlert};
 pub use args::{CollectorArgs, Command};
-pub use ports::{Ports, ReopenWarehouse};
+pub use ports::{Deliver, Ports, ReopenWarehouse};
 
 use commands::{
-    bundle as bundle_command, compact, drop as drop_command, forget, policy, prune, status, watch,
+    bundle as bundle_command, compact, drop as drop_command, forget, notify, policy, prune, status, watch,
 };
 use console::{Exit, Failure, Printer};
 use domain::Timestamp;
@@ -49,6 +51,7 @@ pub fn run(
         Command::Bundle(args) => bundle_command::run_bundle(args, ports, printer, now),
         Command::Forget(args) => forget::run_forget(args, ports, printer, now),
         Command::Drop(args) => drop_command::run_drop(args, ports, printer, now),
+        Command::Notify(args) => notify::run_notify(args, ports, printer),
     }?;
     printer.flush()?;
     Ok(done)

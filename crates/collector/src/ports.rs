@@ -1,10 +1,23 @@
 use catalog::ports::{Ask, AskError, Encode, Source, SourceError, StopFlag, Store, StoreError};
 use console::{Failure, FailureKind, Settings};
 use domain::Timestamp;
+use std::io;
+use std::time::Duration;
+
+use crate::{DeliveryTarget, OutgoingAlert};
 
 /// Opens the warehouse over the current manifest. It is closed when it is dropped, because `watch`
 /// opens it again in every round.
 pub type ReopenWarehouse<'a> = dyn Fn() -> Result<Box<dyn Ask>, AskError> + 'a;
+
+/// Delivers alerts.
+pub trait Deliver {
+    /// Makes one attempt, which ends within a minute.
+    ///
+    /// # Errors
+    /// The reason, without any secret.
+    fn deliver(&self, target: &DeliveryTarget, alert: &OutgoingAlert, now: Timestamp) -> Result<(), String>;
+}
 
 /// Ports of the collector to the outside.
 pub struct Ports<'a> {
@@ -22,6 +35,14 @@ pub struct Ports<'a> {
     pub clock: &'a dyn Fn() -> Timestamp,
     /// Asks the user a yes-or-no question; returns `None` without a terminal.
     pub agree: &'a dyn Fn(&str) -> Option<bool>,
+    /// Delivers alerts.
+    pub deliver: &'a dyn Deliver,
+    /// Reads standard input, at most so many MiB of UTF-8 text.
+    pub input: &'a dyn Fn(usize) -> io::Result<String>,
+    /// Returns a variable of the environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Waits for a span.
+    pub wait: &'a dyn Fn(Duration),
     /// Set when the program is asked to stop.
     pub stop: &'a StopFlag,
 }
@@ -37,12 +58,7 @@ pub(crate) fn lake_failure(error: StoreError) -> Failure {
         StoreError::Foreign(_) => {
             Failure::new(FailureKind::Data, text).hint("name an empty folder with --lake")
         }
-        StoreError::DamagedLake { lake, intact, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
-        }
-        StoreError::DamagedFile { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
-        }
+        StoreError::Damaged(damage) => damage.into(),
         StoreError::BadFile(_) => {
             Failure::new(FailureKind::Data, text).hint("see collector import --help for the expected files")
         }

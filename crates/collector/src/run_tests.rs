@@ -17,12 +17,21 @@ use console::{
 };
 use domain::Timestamp;
 
-use crate::{CollectorArgs, Ports, run};
+use crate::{CollectorArgs, Deliver, DeliveryTarget, OutgoingAlert, Ports, run};
 
 const ACCOUNT: &str = "111122223333";
 
 fn now() -> Timestamp {
     "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+/// Delivers nothing.
+struct NoDelivery;
+
+impl Deliver for NoDelivery {
+    fn deliver(&self, _: &DeliveryTarget, _: &OutgoingAlert, _: Timestamp) -> Result<(), String> {
+        Err("no delivery in this test".to_string())
+    }
 }
 
 #[derive(Clone, Default)]
@@ -65,6 +74,10 @@ fn collect(
         settings: &settings,
         clock: &|| at,
         agree: &|_| None,
+        deliver: &NoDelivery,
+        input: &|_| Ok(String::new()),
+        env: &|_| None,
+        wait: &|_| {},
         stop: &StopFlag::default(),
         encode: &FailingEncode("no columnar format in this test"),
     };

@@ -27,8 +27,8 @@ pub fn confirm_on_terminal(question: &str) -> Option<bool> {
     Some(means_yes(&line))
 }
 
-/// Shows the user a question on the terminal, and returns the typed line. Returns `None` if
-/// standard input or standard error is not a terminal, or at the end of the input.
+/// Shows the user a question on the terminal, and returns the typed line, which is empty at the end
+/// of the input. Returns `None` if standard input or standard error is not a terminal.
 pub fn prompt(question: &str) -> Option<String> {
     let (stdin, mut stderr) = (io::stdin(), io::stderr());
     if !stdin.is_terminal() || !stderr.is_terminal() {
@@ -36,8 +36,8 @@ pub fn prompt(question: &str) -> Option<String> {
     }
     write!(stderr, "{}", domain::visible(question)).and_then(|()| stderr.flush()).ok()?;
     let mut line = String::new();
-    let count = stdin.lock().read_line(&mut line).ok()?;
-    (count > 0).then_some(line)
+    stdin.lock().read_line(&mut line).ok()?;
+    Some(line)
 }
 
 fn means_yes(line: &str) -> bool {

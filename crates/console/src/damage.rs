@@ -2,6 +2,20 @@
 
 use std::path::Path;
 
+use catalog::ports::LakeDamage;
+
+use crate::{Failure, FailureKind};
+
+impl From<LakeDamage> for Failure {
+    fn from(damage: LakeDamage) -> Failure {
+        let hint = match &damage {
+            LakeDamage::List { lake, intact, .. } => restore_lake(lake, *intact),
+            LakeDamage::File { lake, .. } => drop_damaged_files(lake),
+        };
+        Failure::new(FailureKind::Data, damage.to_string()).hint(hint)
+    }
+}
+
 /// Returns the hint for a lake with damaged files: the command that removes them from it.
 pub fn drop_damaged_files(lake: &Path) -> String {
     format!("collector drop --damaged --lake {} takes the damaged files out of the lake", word(lake))
@@ -9,7 +23,7 @@ pub fn drop_damaged_files(lake: &Path) -> String {
 
 /// Returns the hint for a lake with a damaged list of files: the command that restores the state of
 /// its `intact` manifest, or that sets it aside without one.
-pub fn restore_lake(lake: &Path, intact: Option<u64>) -> String {
+fn restore_lake(lake: &Path, intact: Option<u64>) -> String {
     if let Some(number) = intact {
         let current = word(&lake.join("CURRENT"));
         return format!(

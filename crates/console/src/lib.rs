@@ -7,6 +7,7 @@
 mod columns;
 mod confirm;
 mod damage;
+mod dimensions;
 mod failure;
 mod format;
 mod format_writer;
@@ -27,6 +28,7 @@ mod words;
 
 pub use confirm::{confirm, confirm_on_terminal, prompt};
 pub use damage::{drop_damaged_files, restore_lake};
+pub use dimensions::CostDimensions;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
 pub use headers::column_header;

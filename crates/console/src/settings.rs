@@ -6,6 +6,7 @@ use std::str::FromStr;
 use domain::Region;
 use toml::de::{DeTable, DeValue};
 
+use crate::dimensions::CostDimensions;
 use crate::words::suggest_closest;
 use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
@@ -42,6 +43,8 @@ pub const LAUNCH_SETTINGS: [&str; 26] = [
     "ssh",
     "profiles",
 ];
+/// The table of the dimensions of costs, which [`CostDimensions`] reads.
+pub(crate) const DIMENSIONS: &str = "dimensions";
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Whether the output is coloured.
@@ -171,6 +174,8 @@ pub struct Settings {
     pub color: Setting<ColourMode>,
     /// The owner of launched instances; none for the caller's own name.
     pub owner: Option<Setting<String>>,
+    /// The tag keys of each cost dimension.
+    pub dimensions: CostDimensions,
     /// The folder for files that can be recreated.
     pub cache: PathBuf,
     /// The folder of the user's own files: `config.toml`, saved searches, bookmarks.
@@ -215,6 +220,7 @@ impl Settings {
             for_spreadsheet: flags.for_spreadsheet,
             color: parse_setting(color, ColourMode::default().name(), str::parse)?,
             owner: find("owner", None, &["MYCELIUM_OWNER"]).map(check_owner).transpose()?,
+            dimensions: CostDimensions::of([sources.user.as_ref(), sources.project.as_ref()])?,
             cache: sources.folder("XDG_CACHE_HOME", ".cache")?,
             config: sources.folder("XDG_CONFIG_HOME", ".config")?,
         })
@@ -286,7 +292,7 @@ fn lake_folder(
     Ok(Setting { value, origin })
 }
 
-/// Returns the settings of a file by key.
+/// Returns the settings of a file by key, without the table of dimensions.
 fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting<String>>, Failure> {
     let Some(SettingsFile { path, text }) = file else { return Ok(BTreeMap::new()) };
     let line = |at: usize| text[..at].matches('\n').count() + 1;
@@ -296,22 +302,27 @@ fn entries(file: Option<&SettingsFile>) -> Result<BTreeMap<&'static str, Setting
     let entry = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
         let at = key.span().start;
         let name: &std::borrow::Cow<'_, str> = key.get_ref();
+        if name == DIMENSIONS {
+            return Ok(None);
+        }
         let Some(known) = SHARED_SETTINGS.into_iter().find(|known| known == name) else {
             if LAUNCH_SETTINGS.iter().any(|launch| launch == name) {
                 return Err(wrong(at, format!("{name} is a setting of launches, not of all programs"))
                     .hint(format!("move it to .spawn.yaml: {name}: …")));
             }
             let near = suggest_closest(name, SHARED_SETTINGS);
-            return Err(wrong(at, format!("there is no setting \"{name}\"{near}"))
-                .hint(format!("the settings are {}", SHARED_SETTINGS.join(", "))));
+            return Err(wrong(at, format!("there is no setting \"{name}\"{near}")).hint(format!(
+                "the settings are {}, and the table {DIMENSIONS}",
+                SHARED_SETTINGS.join(", ")
+            )));
         };
         let DeValue::String(value) = value.get_ref() else {
             return Err(wrong(at, format!("{name} is not a string"))
                 .hint(format!("write it in quotes: {name} = \"…\"")));
         };
-        Ok((known, new_setting(value, SettingOrigin::File(path.clone(), line(at)))))
+        Ok(Some((known, new_setting(value, SettingOrigin::File(path.clone(), line(at))))))
     };
-    table.get_ref().iter().map(entry).collect()
+    table.get_ref().iter().filter_map(|setting| entry(setting).transpose()).collect()
 }
 
 #[cfg(test)]

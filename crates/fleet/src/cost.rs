@@ -78,6 +78,7 @@ fn cost_of(hourly: Decimal, span: SignedDuration) -> Decimal {
 mod tests {
     use super::*;
     use crate::instance::{AttachedDisk, InstanceDetails, InstanceState};
+    use crate::ports::MemoryFleet;
     use domain::Known;
     use lifecycle::tag::{self, BudgetIntent, ExpiryTag};
 
@@ -92,21 +93,10 @@ mod tests {
     /// An instance that was created ten hours ago and started `started` hours ago.
     fn instance(state: InstanceState, started: i64, stopped: Option<i64>) -> InstanceView {
         InstanceView {
-            account: "111122223333".into(),
-            region: "us-east-1".into(),
-            id: "i-1".into(),
-            instance_type: "t3.micro".into(),
             state,
-            tags: Default::default(),
             launched: Known::Is(ago(started)),
-            created: Known::Is(ago(10)),
             stopped: stopped.map(ago),
-            reason: None,
-            disks: vec![],
-            protected: Known::Absent,
-            spot: None,
-            metadata: None,
-            details: InstanceDetails::default(),
+            ..MemoryFleet::instance("i-1", ago(10))
         }
     }
 

@@ -175,6 +175,11 @@ impl InstanceView {
         }
     }
 
+    /// Returns its platform in EC2's spelling: Linux unless EC2 names another one.
+    pub fn platform(&self) -> &str {
+        self.details.platform.as_deref().unwrap_or("Linux/UNIX")
+    }
+
     /// Returns the owner, from spawn's tag or from the predecessor's.
     pub fn owner(&self) -> Option<&str> {
         self.tag(lifecycle::tag::OWNER).or_else(|| self.tag(lifecycle::tag::PREDECESSOR_OWNER))

@@ -38,7 +38,8 @@ pub struct LaunchRecord {
 pub struct LaunchAccess {
     /// The way of spawnd: `push`, `none` or an address. Records of version 1 have `none`.
     pub deliver: String,
-    /// The login user; none for that of the image.
+    /// The login user. In the choices of a launch none stands for the image's; the records of older
+    /// versions also have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// The bastion host.
@@ -92,6 +93,14 @@ impl LaunchRecord {
     /// Returns the client token: AWS answers a second request with it as it did the first.
     pub fn token(&self) -> String {
         format!("spawn-{}", self.id)
+    }
+
+    /// Returns the id of the launched instance, once it is known and as long as it may run.
+    pub fn instance(&self) -> Option<&str> {
+        match &self.phase {
+            LaunchPhase::Launched(id) | LaunchPhase::Over(LaunchConclusion::Running(id)) => Some(id),
+            LaunchPhase::Planned | LaunchPhase::Sent(_) | LaunchPhase::Over(_) => None,
+        }
     }
 
     /// Whether a launcher must resume it.

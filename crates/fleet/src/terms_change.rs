@@ -26,6 +26,8 @@ const SAME: SignedDuration = SignedDuration::from_secs(60);
 pub enum TermsRequest {
     /// Add this much running time.
     Extend(SignedDuration),
+    /// Let the clock run to this later instant.
+    ExtendTo(Timestamp),
     /// Stop the clock, because the instance is about to be stopped.
     Pause,
     /// Let the clock run to this instant again, because the stop was refused.
@@ -61,6 +63,10 @@ pub enum TermsProblem {
     Unbounded,
     /// The new end is after the cap, which is this instant. At most this much can be added.
     AfterCap(Timestamp, SignedDuration),
+    /// It has this much time at its next start; until then no instant is its end.
+    Stopped(SignedDuration),
+    /// It already runs until this instant.
+    NotLater(Timestamp),
     /// The new value is outside the limits of the tag.
     TooLong,
 }
@@ -81,6 +87,13 @@ impl TermsProblem {
                 let most = format_span(*most);
                 format!("its cap is {cap:.0}, so at most {most} can be added")
             }
+            TermsProblem::Stopped(left) => {
+                format!(
+                    "it is stopped with {} left, and its time goes on at its next start",
+                    format_span(*left)
+                )
+            }
+            TermsProblem::NotLater(end) => format!("it already runs until {end:.0}"),
             TermsProblem::TooLong => "an instance may have at most ten years left".to_string(),
         }
     }
@@ -165,7 +178,8 @@ impl TermsChange {
 
     /// Whether a later tag of another writer contains an extension that was written before.
     fn is_included(&self, tag: Option<ExpiryTag>) -> bool {
-        let (TermsRequest::Extend(_), Some(written), Some(tag)) = (self.request, self.written, tag) else {
+        let extends = matches!(self.request, TermsRequest::Extend(_) | TermsRequest::ExtendTo(_));
+        let (true, Some(written), Some(tag)) = (extends, self.written, tag) else {
             return false;
         };
         tag.generation > written.generation
@@ -223,6 +237,7 @@ fn wanted(
     });
     match request {
         TermsRequest::Extend(by) => extended(*by, seen, now).map(Some),
+        TermsRequest::ExtendTo(until) => extended_to(*until, seen, now).map(Some),
         TermsRequest::Pause if paused.is_some() => Ok(None),
         TermsRequest::Pause => {
             current_budget(seen).map(|budget| Some(BudgetIntent::Paused(left(budget, now))))
@@ -250,16 +265,39 @@ pub fn left(budget: BudgetIntent, now: Timestamp) -> SignedDuration {
 /// pause that a running instance shows is a stop that did not happen.
 fn extended(by: SignedDuration, seen: &InstanceView, now: Timestamp) -> Result<BudgetIntent, TermsProblem> {
     let left = left(current_budget(seen)?, now);
-    match bound::cap(seen) {
-        LifeBound::Unreadable(why) => return Err(TermsProblem::Unreadable(why)),
-        LifeBound::At(cap, _) if later(now, left + by) > cap => {
-            let most = (cap.duration_since(now) - left).max(SignedDuration::ZERO);
-            return Err(TermsProblem::AfterCap(cap, most));
-        }
-        _ => {}
-    }
+    check_cap(later(now, left + by), left, seen, now)?;
     Ok(match seen.state.runs() {
         true => BudgetIntent::Running(later(now, left + by)),
         false => BudgetIntent::Paused(left + by),
     })
+}
+
+/// Returns the budget of a running instance with this end, which is later than its present one.
+fn extended_to(until: Timestamp, seen: &InstanceView, now: Timestamp) -> Result<BudgetIntent, TermsProblem> {
+    let left = left(current_budget(seen)?, now);
+    if !seen.state.runs() {
+        return Err(TermsProblem::Stopped(left));
+    }
+    if until <= later(now, left) {
+        return Err(TermsProblem::NotLater(later(now, left)));
+    }
+    check_cap(until, left, seen, now)?;
+    Ok(BudgetIntent::Running(until))
+}
+
+/// Refuses an end after the cap.
+fn check_cap(
+    end: Timestamp,
+    left: SignedDuration,
+    seen: &InstanceView,
+    now: Timestamp,
+) -> Result<(), TermsProblem> {
+    match bound::cap(seen) {
+        LifeBound::Unreadable(why) => Err(TermsProblem::Unreadable(why)),
+        LifeBound::At(cap, _) if end > cap => {
+            let most = (cap.duration_since(now) - left).max(SignedDuration::ZERO);
+            Err(TermsProblem::AfterCap(cap, most))
+        }
+        _ => Ok(()),
+    }
 }

@@ -6,7 +6,8 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::bound::{DEFAULT_CAP, LaunchIndex, LifeBound, bound, copy_end, paused_budget};
-use fleet::instance::{InstanceDetails, InstanceState, InstanceView, ReapAction};
+use fleet::instance::{InstanceState, InstanceView, ReapAction};
+use fleet::ports::MemoryFleet;
 use fleet::reap::{KeepReason, ReapPlan, ReapScope, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
@@ -40,23 +41,8 @@ fn launched(id: &str, budget: i64) -> InstanceView {
         (tag::EXPIRY, expiry(budget, 1)),
         (tag::ON_EXPIRY, on_expiry.encode()),
     ];
-    InstanceView {
-        account: "111122223333".into(),
-        region: "us-east-1".into(),
-        id: id.into(),
-        instance_type: "t3.micro".into(),
-        state: InstanceState::Running,
-        tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
-        launched: Known::Is(at(20)),
-        created: Known::Is(at(20)),
-        stopped: None,
-        reason: None,
-        disks: vec![],
-        protected: Known::Is(false),
-        spot: None,
-        metadata: None,
-        details: InstanceDetails::default(),
-    }
+    let tags = tags.map(|(key, value)| (key.to_string(), value)).into();
+    InstanceView { tags, ..MemoryFleet::instance(id, at(20)) }
 }
 
 fn expiry(until: i64, generation: u64) -> String {

@@ -68,8 +68,6 @@ fn caller() -> CallerAccount {
     CallerAccount {
         account: "111122223333".to_string(),
         arn: "arn:aws:iam::111122223333:user/alice".to_string(),
-        regions: vec![REGION.to_string()],
-        disabled: vec!["me-south-1".into()],
         now: Timestamp::from_second(1_800_000_000).expect("in range"),
     }
 }

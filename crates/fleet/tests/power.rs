@@ -5,7 +5,8 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::bound::{LaunchIndex, LifeBound, bound};
-use fleet::instance::{InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, PowerRequest};
+use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, PowerRequest};
+use fleet::ports::MemoryFleet;
 use fleet::power::{PowerPlan, PowerRefusal, PowerVerb, plan};
 use fleet::terms_change::{
     TermsChange, TermsProblem, TermsRequest, TermsStep, current_budget, left, stopped_terms,
@@ -42,23 +43,8 @@ fn launched() -> InstanceView {
         (tag::CAP, tag::encode_cap(at(7 * 24 * HOUR))),
         (tag::EXPIRY, running(8 * HOUR, 1).encode()),
     ];
-    InstanceView {
-        account: "111122223333".into(),
-        region: "us-east-1".into(),
-        id: "i-1".into(),
-        instance_type: "t3.micro".into(),
-        state: InstanceState::Running,
-        tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
-        launched: Known::Is(at(20)),
-        created: Known::Is(at(20)),
-        stopped: None,
-        reason: None,
-        disks: vec![],
-        protected: Known::Is(false),
-        spot: None,
-        metadata: None,
-        details: InstanceDetails::default(),
-    }
+    let tags = tags.map(|(key, value)| (key.to_string(), value)).into();
+    InstanceView { tags, ..MemoryFleet::instance("i-1", at(20)) }
 }
 
 fn changed(mut seen: InstanceView, change: impl FnOnce(&mut InstanceView)) -> InstanceView {
@@ -240,6 +226,32 @@ fn an_extension_counts_from_the_end_and_from_now_if_that_is_over() {
     check(unbounded, HOUR, Err(TermsProblem::Unbounded));
     let again = changed(launched(), |it| it.launched = Known::Is(at(HOUR)));
     check(again, 2 * HOUR, Err(TermsProblem::Restarted));
+}
+
+#[test]
+fn an_extension_to_an_instant_needs_a_later_end_within_the_cap() {
+    let check = |seen: &InstanceView, hour: i64, expected: Result<ExpiryTag, TermsProblem>| {
+        let (step, _) = run(seen, TermsRequest::ExtendTo(at(hour * HOUR)), HOUR);
+        assert_eq!(step, expected.map_or_else(TermsStep::Refused, TermsStep::Done), "{hour}");
+    };
+    check(&launched(), 10, Ok(running(10 * HOUR, 2)));
+    check(&launched(), 8, Err(TermsProblem::NotLater(at(8 * HOUR))));
+    check(&launched(), 2, Err(TermsProblem::NotLater(at(8 * HOUR))));
+    // A stop that did not happen: four hours were left.
+    let pausing = tagged(&launched(), paused(4 * HOUR, 2));
+    check(&pausing, 6, Ok(running(6 * HOUR, 3)));
+    check(&pausing, 5, Err(TermsProblem::NotLater(at(5 * HOUR))));
+    let cap = at(9 * HOUR);
+    let capped = changed(launched(), |it| drop(it.tags.insert(tag::CAP.into(), tag::encode_cap(cap))));
+    check(&capped, 9, Ok(running(9 * HOUR, 2)));
+    check(&capped, 10, Err(TermsProblem::AfterCap(cap, secs(HOUR))));
+    let stopped = changed(tagged(&launched(), paused(HOUR, 2)), |it| it.state = InstanceState::Stopped);
+    check(&stopped, 10, Err(TermsProblem::Stopped(secs(HOUR))));
+    // Another writer, which had adopted this end, was later.
+    let mut change = TermsChange::new(TermsRequest::ExtendTo(at(10 * HOUR)));
+    assert_eq!(change.next(&launched(), at(HOUR)), TermsStep::Write(running(10 * HOUR, 2)));
+    let theirs = running(12 * HOUR, 3);
+    assert_eq!(change.next(&tagged(&launched(), theirs), at(HOUR)), TermsStep::Done(theirs));
 }
 
 #[test]

@@ -7,7 +7,8 @@ mod seeds;
 
 use domain::{Known, Timestamp};
 use fleet::bound::{LifeBound, bound};
-use fleet::instance::{InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
+use fleet::instance::{InstanceSpotRequest, InstanceState, InstanceView, ReapAction};
+use fleet::ports::MemoryFleet;
 use fleet::reap::{KeepReason, ReapPlan, ReapScope, plan, recheck};
 use jiff::SignedDuration;
 use lifecycle::EndAction;
@@ -161,21 +162,14 @@ impl InstanceTruth {
         };
         InstanceView {
             account: if self.own_account { ACCOUNT } else { "999900009999" }.to_string(),
-            region: "us-east-1".to_string(),
-            id: format!("i-{index}"),
-            instance_type: "t3.micro".to_string(),
             state: self.state,
             tags,
             launched: self.launched.map_or(Known::Unseen("no".to_string()), |then| Known::Is(at(then))),
             created: Known::Unseen("no".to_string()),
-            stopped: None,
-            reason: None,
-            disks: Vec::new(),
             protected: self.protected.map_or(Known::Unseen("denied".to_string()), Known::Is),
             spot: persistent
                 .map(|persistent| InstanceSpotRequest { request: format!("sir-{index}"), persistent }),
-            metadata: None,
-            details: InstanceDetails::default(),
+            ..MemoryFleet::instance(&format!("i-{index}"), at(0))
         }
     }
 

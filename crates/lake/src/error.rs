@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use catalog::FORMAT;
-use catalog::ports::{AskError, StoreError};
+use catalog::ports::{AskError, LakeDamage, StoreError};
 
 /// The reason why a lake cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,26 +23,9 @@ pub enum LakeError {
     /// A file from outside has unexpected content: one sentence.
     #[error("{0}")]
     BadFile(String),
-    /// The list of the lake's files is damaged.
-    #[error("the lake at {lake} is damaged: {reason}")]
-    DamagedLake {
-        /// The lake.
-        lake: PathBuf,
-        /// A lowercase fragment.
-        reason: String,
-        /// The newest manifest that can be read and whose files are there.
-        intact: Option<u64>,
-    },
-    /// A file of the lake differs from the manifest's description.
-    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
-    DamagedFile {
-        /// The lake.
-        lake: PathBuf,
-        /// The file's path in the lake.
-        file: String,
-        /// A lowercase fragment.
-        reason: String,
-    },
+    /// The lake is damaged.
+    #[error(transparent)]
+    Damaged(#[from] LakeDamage),
     /// Another process holds the writer's lock.
     #[error("{path} is being written by {by}")]
     Locked {
@@ -72,8 +55,7 @@ impl From<LakeError> for AskError {
     fn from(error: LakeError) -> AskError {
         match error {
             LakeError::Newer { path, found } => AskError::Newer { path, found, known: FORMAT },
-            LakeError::DamagedLake { lake, reason, intact } => AskError::DamagedLake { lake, reason, intact },
-            LakeError::DamagedFile { lake, file, reason } => AskError::DamagedFile { lake, file, reason },
+            LakeError::Damaged(damage) => AskError::Damaged(damage),
             other => AskError::Lake(other.to_string()),
         }
     }
@@ -86,10 +68,7 @@ impl From<LakeError> for StoreError {
             LakeError::Locked { path, by } => StoreError::Locked { path, by },
             LakeError::Unusable(text) => StoreError::Foreign(text),
             LakeError::BadFile(text) => StoreError::BadFile(text),
-            LakeError::DamagedLake { lake, reason, intact } => {
-                StoreError::DamagedLake { lake, reason, intact }
-            }
-            LakeError::DamagedFile { lake, file, reason } => StoreError::DamagedFile { lake, file, reason },
+            LakeError::Damaged(damage) => StoreError::Damaged(damage),
             other @ LakeError::Io { .. } => StoreError::Io(other.to_string()),
         }
     }

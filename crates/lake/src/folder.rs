@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use catalog::ports::LakeDamage;
 use catalog::{FORMAT, Manifest};
 use sha2::{Digest, Sha256};
 
@@ -79,7 +80,7 @@ pub(crate) fn damaged(root: &Path, reason: &str) -> LakeError {
             manifest.is_ok_and(|manifest| verify::check_sizes(root, &manifest.files).is_ok())
         })
     };
-    LakeError::DamagedLake { lake: root.to_path_buf(), reason: reason.into(), intact: intact() }
+    LakeDamage::List { lake: root.to_path_buf(), reason: reason.into(), intact: intact() }.into()
 }
 
 /// Returns the numbers of the manifests in the folder, smallest first.

@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use catalog::ports::LakeDamage;
 use catalog::{DataFile, Manifest};
 use durable::DigestLedger;
 
 use crate::error::LakeError;
 
 fn damaged(root: &Path, file: &DataFile, reason: String) -> LakeError {
-    LakeError::DamagedFile { lake: root.to_path_buf(), file: file.path.clone(), reason }
+    LakeDamage::File { lake: root.to_path_buf(), file: file.path.clone(), reason }.into()
 }
 
 /// Checks that each file is inside the lake and has the size that the manifest lists. Reads no
 /// file.
 ///
-/// Errors: [`LakeError::DamagedFile`] names the first other one.
+/// Errors: [`LakeDamage::File`] names the first other one.
 pub fn check_sizes<'a>(root: &Path, files: impl IntoIterator<Item = &'a DataFile>) -> Result<(), LakeError> {
     let mut folders = HashMap::new();
     files.into_iter().try_for_each(|file| {
@@ -62,7 +63,7 @@ fn has_link(root: &Path, folder: &Path) -> bool {
 /// Checks the digests of some files of a lake. A file that was compared before and has not changed
 /// since is not read again; the lake's folder `warehouse` holds that list.
 ///
-/// Errors: [`LakeError::DamagedFile`] names the first file that differs or cannot be read.
+/// Errors: [`LakeDamage::File`] names the first file that differs or cannot be read.
 pub fn verify_files<'a>(root: &Path, files: impl IntoIterator<Item = &'a DataFile>) -> Result<(), LakeError> {
     let mut ledger = DigestLedger::read(&[root.join("warehouse")]);
     for file in files {

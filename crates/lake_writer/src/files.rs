@@ -4,6 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use catalog::DataFile;
+use catalog::ports::LakeDamage;
 use durable::{DigestWriter, PRIVATE, TemporaryFile, TemporaryFolder};
 use lake::LakeError;
 
@@ -55,15 +56,14 @@ pub(crate) fn count_bytes(
 
 /// Reads a file of the lake into memory and checks its digest.
 ///
-/// Errors: [`LakeError::DamagedFile`] if it differs from the manifest or cannot be read.
+/// Errors: [`LakeDamage::File`] if it differs from the manifest or cannot be read.
 pub(crate) fn verified_bytes(root: &Path, file: &DataFile) -> Result<Vec<u8>, LakeError> {
-    let damaged =
-        |reason: String| LakeError::DamagedFile { lake: root.into(), file: file.path.clone(), reason };
+    let damaged = |reason: String| LakeDamage::File { lake: root.into(), file: file.path.clone(), reason };
     let bytes = durable::read_regular(&root.join(&file.path), file.bytes)
         .map_err(|e| damaged(format!("it cannot be read ({e})")))?;
     match lake::sha256(&bytes) == file.sha256 {
         true => Ok(bytes),
-        false => Err(damaged(lake::DIFFERS.into())),
+        false => Err(damaged(lake::DIFFERS.into()).into()),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::clocks::ClockReadings;
 use crate::effect::LifeEffect;
 use crate::inputs::AwsCallError;
-use crate::intent_state::{ExtensionRequest, SAME};
+use crate::intent_state::{ExitPause, ExtensionRequest, SAME};
 use crate::state::DaemonState;
 use crate::tag::{BudgetIntent, ExpiryTag};
 use domain::later;
@@ -79,6 +79,7 @@ impl DaemonState {
         let forgotten = paused && self.intent.generation == 0;
         self.set_left(if forgotten { left - self.mono } else { left });
         self.intent.generation = generation;
+        self.intent.exit_pause = ExitPause::Absent;
         self.intent.dirty = false;
         self.intent.request = None;
         self.intent.tie_since = None;
@@ -105,14 +106,15 @@ impl DaemonState {
         }
     }
 
-    /// Withdraws a pause that persists: while the daemon runs, the clock runs.
+    /// Withdraws a pause that persists: while the daemon runs, the clock runs. The pause of a daemon
+    /// that was replaced is withdrawn at once.
     fn withdraw_failed_stop(&mut self, paused: bool) {
         if !paused || self.ending.is_some() {
             self.intent.paused_since = None;
             return;
         }
         let since = *self.intent.paused_since.get_or_insert(self.mono);
-        if self.mono - since >= FAILED_STOP {
+        if self.mono - since >= FAILED_STOP || self.intent.exit_pause == ExitPause::Inherited {
             self.announce_running();
         }
     }
@@ -219,6 +221,7 @@ impl DaemonState {
     pub(crate) fn paused_tag(&mut self) -> ExpiryTag {
         self.intent.change();
         self.intent.dirty = false;
+        self.intent.exit_pause = ExitPause::Written;
         let intent = BudgetIntent::Paused(self.left.max(SignedDuration::ZERO));
         ExpiryTag { intent, generation: self.intent.generation }
     }

@@ -23,8 +23,24 @@ pub(crate) struct IntentState {
     /// The time left was counted without the daemon; the tag of the launch is older.
     #[serde(default)]
     pub(crate) counted: bool,
+    /// A pause that the daemon itself wrote into the tag.
+    #[serde(default)]
+    pub(crate) exit_pause: ExitPause,
     /// The latest reading of the tag, as text for the status.
     pub(crate) seen: String,
+}
+
+/// The pause that a daemon writes into the tag as the last thing, because the machine may be shutting
+/// down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ExitPause {
+    /// The tag has another intent.
+    #[default]
+    Absent,
+    /// This process wrote it.
+    Written,
+    /// An earlier process wrote it. The machine runs, so it is withdrawn at once.
+    Inherited,
 }
 
 /// An extension that takes effect once its tag is written.
@@ -38,8 +54,12 @@ pub(crate) struct ExtensionRequest {
 }
 
 impl IntentState {
-    pub(crate) fn forget_request(&mut self) {
+    /// Drops everything that belongs to the process that saved this.
+    pub(crate) fn begin_process(&mut self) {
         self.request = None;
+        if self.exit_pause == ExitPause::Written {
+            self.exit_pause = ExitPause::Inherited;
+        }
     }
 
     /// Takes the place of the launch's tag, which has the first generation.
@@ -66,6 +86,7 @@ impl IntentState {
     pub(crate) fn change(&mut self) {
         self.generation += 1;
         self.counted = false;
+        self.exit_pause = ExitPause::Absent;
         self.dirty = true;
         self.tried = None;
         self.paused_since = None;

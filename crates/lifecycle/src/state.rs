@@ -142,7 +142,7 @@ impl DaemonState {
     /// Drops the pending request and the measurements of the process that saved this state. Call it
     /// after loading.
     pub fn reloaded(mut self) -> DaemonState {
-        self.intent.forget_request();
+        self.intent.begin_process();
         self.beats = HeartbeatHistory::default();
         self
     }

@@ -113,6 +113,26 @@ fn a_complete_file_replaces_spawnd_and_is_started() {
 }
 
 #[test]
+fn a_daemon_with_the_digest_is_started_and_not_sent_again() {
+    let disk = Disk::new();
+    disk.program("/usr/local/bin/spawnd", DAEMON);
+    let text = disk.installed().expect("a program");
+    let output = disk.receive(b"", text.len(), &digest_of(text.as_bytes(), disk.folder.path()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let calls = disk.calls();
+    assert!(calls.ends_with("systemctl start spawnd.service\nspawnd status --json\n"), "{calls}");
+    assert!(!calls.contains("--version"), "{calls}");
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_reported() {
+    let disk = Disk::new();
+    let bytes = disk.text("#!/bin/sh\n[ \"$1\" != status ]\n").into_bytes();
+    let output = disk.receive(&bytes, bytes.len(), &digest_of(&bytes, disk.folder.path()));
+    assert_eq!(fault(&output), Some(DeliveryFault::NotStarted));
+}
+
+#[test]
 fn a_running_daemon_is_replaced_and_restarted() {
     let disk = Disk::new();
     disk.program("/bin/systemctl", "#!/bin/sh\necho \"systemctl $@\" >>@ROOT@/calls\n");

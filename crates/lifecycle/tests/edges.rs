@@ -9,7 +9,7 @@ use domain::Known;
 use jiff::SignedDuration;
 use life::{LoggedLife, instant};
 use lifecycle::clock_time::{ClockTimeError, parse_clock};
-use lifecycle::idle::IdleTerms;
+use lifecycle::idle::{IdleTerms, OFF, RULES};
 use lifecycle::tag::{BudgetIntent, ExpiryTag, decode_cap};
 use lifecycle::{
     AwsCallError, AwsNotice, Command, EndAction, HookTrigger, LifeEffect, LifeEvent, Terms, step,
@@ -342,6 +342,18 @@ fn the_status_shows_the_end_the_idleness_and_the_dead_man() {
             "tag: no tag; the last known intent holds",
         ]
     );
+}
+
+#[test]
+fn the_keeping_signals_are_those_of_the_newest_readings() {
+    let keeping = |life: &LoggedLife| life.state.as_ref().expect("a state").keeping_signals().count();
+    let mut life = LoggedLife::hour();
+    life.run(60);
+    let on = RULES.iter().filter(|rule| rule.threshold != OFF).count();
+    assert_eq!(keeping(&life), on);
+    life.quiet = true;
+    life.run(5 * 15);
+    assert_eq!(keeping(&life), 0);
 }
 
 #[test]

@@ -86,6 +86,12 @@ fn counted_time_wins_against_the_tag_of_the_launch_and_no_later_one() {
     let (state, written) = stepped(counted(), 75, &until(-6, 1));
     assert_eq!(state.time_to_end().as_secs(), 6 * HOUR - 15);
     assert_eq!(written.as_deref(), Some("v1;running;until=2027-01-15T14:01:00Z;gen=2"));
+    // It also wins where that tag ends later than this start, before or after the counted end.
+    for hours in [1, 7] {
+        let (state, written) = stepped(counted(), 75, &until(hours, 1));
+        assert_eq!(state.time_to_end().as_secs(), 6 * HOUR - 15, "{hours}");
+        assert_eq!(written.as_deref(), Some("v1;running;until=2027-01-15T14:01:00Z;gen=2"), "{hours}");
+    }
     // The tag agrees: nothing is written.
     let tag =
         format!("v1;running;until={};gen=1", Timestamp::from_second(BEGIN + 6 * HOUR + 60).expect("at"));

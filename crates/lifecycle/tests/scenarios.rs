@@ -307,6 +307,27 @@ fn a_shutdown_writes_the_time_left_to_the_tag() {
 }
 
 #[test]
+fn a_replaced_daemon_withdraws_the_pause_of_the_one_before_at_once() {
+    let mut life = LoggedLife::hour();
+    life.run(540);
+    life.step_with(vec![LifeEvent::GoingDown]);
+    life.state = life.state.take().map(lifecycle::DaemonState::reloaded);
+    life.run(15);
+    life.check(&["600 v1;paused;left=3000;gen=1", "615 v1;running;until=2027-01-15T09:00:00Z;gen=2"]);
+    // The pause of a stop that AWS refused is withdrawn after five minutes.
+    life.tag = tagged("v1;paused;left=2985;gen=3");
+    life.state = life.state.take().map(lifecycle::DaemonState::reloaded);
+    life.run(300);
+    assert_eq!(life.log.len(), 2, "{:?}", life.log);
+    life.run(30);
+    life.check(&[
+        "600 v1;paused;left=3000;gen=1",
+        "615 v1;running;until=2027-01-15T09:00:00Z;gen=2",
+        "930 v1;running;until=2027-01-15T09:00:15Z;gen=4",
+    ]);
+}
+
+#[test]
 fn the_hook_does_not_shorten_the_time_for_the_call() {
     let mut life = LoggedLife::hour();
     life.hook_hangs = true;

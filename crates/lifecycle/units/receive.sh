@@ -1,4 +1,5 @@
-# Reads spawnd from standard input: $1 bytes with the digest $2. Prints the status of the started daemon.
+# Reads spawnd from standard input: $1 bytes with the digest $2, unless it is there. Prints the status of
+# the started daemon.
 exec 9>/run/spawn-delivery.lock
 flock -w 60 9 || fail 16 "another delivery is under way"
 folder=/usr/local/lib/spawn/delivery
@@ -6,8 +7,10 @@ mkdir -p /usr/local/lib/spawn
 rm -rf "$folder"
 mkdir -m 700 "$folder" || fail 14 "$folder cannot be created"
 trap 'rm -rf "$folder"' EXIT
-head -c "$1" >"$folder/spawnd" || fail 14 "the file cannot be written"
-[ "$(wc -c <"$folder/spawnd")" -eq "$1" ] || fail 11 "the file is not complete"
-place "$folder/spawnd" "$2"
+if ! has_digest "$program" "$2"; then
+    head -c "$1" >"$folder/spawnd" || fail 14 "the file cannot be written"
+    [ "$(wc -c <"$folder/spawnd")" -eq "$1" ] || fail 11 "the file is not complete"
+    place "$folder/spawnd" "$2"
+fi
 start
-"$program" status --json
+"$program" status --json || fail 15 "spawnd does not answer"

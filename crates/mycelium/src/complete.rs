@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
-use app::completion::{self, Candidates, regions, types, with_candidates};
+use app::completion::{regions, truffle_command, types, warehouse};
 use app::{PROGRAMS, Program};
 use catalog::Value;
 use catalog::ports::{RunLogRow, Store};
-use clap::{Arg, Command, CommandFactory};
-use clap_complete::engine::{
-    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter,
-};
+use clap::{Command, CommandFactory};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter};
 use collector::CollectorArgs;
-use console::SettingsSources;
+use console::completion::{self, Candidates, with_candidates};
 use sandbox::SandboxArgs;
-use spawn::{SpawnArgs, SpawnSources, profile_names};
+
+use crate::spawn_command::spawn_command;
 
 /// Returns the command line of `mycelium`: a subcommand per program.
 pub(crate) fn mycelium_command() -> Command {
@@ -29,9 +28,9 @@ pub(crate) fn mycelium_command() -> Command {
 /// Returns the command line of a program.
 pub(crate) fn program_command(program: Program) -> Command {
     match program {
-        Program::Truffle => completion::truffle_command(),
+        Program::Truffle => truffle_command(),
         Program::Collector => collector_command(),
-        Program::Spawn => spawn_command(),
+        Program::Spawn => spawn_command(types, regions),
         Program::Sandbox => SandboxArgs::command(),
     }
 }
@@ -53,55 +52,6 @@ fn collector_command() -> Command {
     })
 }
 
-fn spawn_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 9] = [
-        ("launch", &[("instance_type", types), ("region", regions), ("on_expiry", expiry_actions)]),
-        ("list", &[("region", regions)]),
-        ("reap", &[("region", regions)]),
-        ("extend", &[("region", regions)]),
-        ("stop", &[("region", regions)]),
-        ("hibernate", &[("region", regions)]),
-        ("start", &[("region", regions)]),
-        ("reboot", &[("region", regions)]),
-        ("terminate", &[("region", regions)]),
-    ];
-    let command = subcommands.into_iter().fold(SpawnArgs::command(), |command, (name, arguments)| {
-        command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
-    });
-    let names: Vec<String> = command.get_subcommands().map(|one| one.get_name().to_string()).collect();
-    let command = names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |subcommand| subcommand.mut_args(with_instances))
-    });
-    command.mut_subcommand("config", |config| {
-        config.mut_subcommand("show", |show| with_candidates(show, &[("profile", launch_profiles)]))
-    })
-}
-
-/// Attaches the cached instances to a positional NAME, which names an instance in every command.
-fn with_instances(argument: Arg) -> Arg {
-    let is_name = argument.is_positional()
-        && argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.as_str() == "NAME"));
-    if is_name { argument.add(ArgValueCandidates::new(instances)) } else { argument }
-}
-
-/// Names and ids of the instances that a command saw last, with the age of these facts.
-fn instances() -> Vec<CompletionCandidate> {
-    let names = || Some(spawn::cached_names(&completion::settings()?.cache, app::now().ok()?));
-    let candidate =
-        |one: spawn::NameCandidate| CompletionCandidate::new(one.word).help(Some(one.help.into()));
-    names().unwrap_or_default().into_iter().map(candidate).collect()
-}
-
-/// Profiles of the settings files of launches.
-fn launch_profiles() -> Option<Vec<String>> {
-    let sources = SettingsSources::read().ok()?;
-    Some(profile_names(&SpawnSources::read(&sources, &completion::settings()?.config).ok()?))
-}
-
-fn expiry_actions() -> Option<Vec<String>> {
-    Some(vec!["stop".into(), "terminate".into()])
-}
-
 /// The first word of an import may be the kind of its files.
 fn kinds_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
     let typed_text = typed.to_string_lossy();
@@ -112,8 +62,8 @@ fn kinds_and_files(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Ids of quarantined prices.
 fn quarantined() -> Option<Vec<String>> {
     let question = catalog::question("price/held")?;
-    let now = app::now().ok()?;
-    let page = completion::warehouse()?.ask(question, &[("as_of".into(), now.into())]).ok()?;
+    let now = console::now().ok()?;
+    let page = warehouse()?.ask(question, &[("as_of".into(), now.into())]).ok()?;
     let id = |row: Vec<Value>| match row.into_iter().next() {
         Some(Value::Text(id)) => Some(id),
         _ => None,

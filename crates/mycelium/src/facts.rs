@@ -22,7 +22,7 @@ pub(crate) fn read_facts(settings: &Settings, begins: Timestamp) -> Result<AwsFa
     facts.add_regions(&ask.table("region").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;
     let reported = catalog::question("instance/reported").expect("a question of ours");
     // Types and prices are the newest ones, independent of the sandbox's clock.
-    let newest = [("as_of".to_string(), Value::Timestamp(app::clock()))];
+    let newest = [("as_of".to_string(), Value::Timestamp(console::clock()))];
     let types = ask.ask(reported, &newest).map_err(|e| unread(&e))?;
     facts.add_types(&types).map_err(|e| unread(&e))?;
     facts.add_offerings(&ask.table("offering").map_err(|e| unread(&e))?).map_err(|e| unread(&e))?;

@@ -3,12 +3,14 @@
 #![allow(clippy::disallowed_methods, reason = "executables read their arguments and wait")]
 
 mod complete;
+mod deliveries;
 mod exec;
 mod facts;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
 mod relay;
+mod spawn_command;
 mod time_zone;
 
 use std::ffi::OsString;
@@ -16,10 +18,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use app::{PROGRAMS, Program, clock, finish, parse_args, printer, start, start_from};
+use app::{PROGRAMS, Program, finish, parse_args, printer, start, start_from};
 use catalog::ports::StopFlag;
 use collector::CollectorArgs;
-use console::{Failure, SettingsSources};
+use console::{Failure, SettingsSources, clock};
 use sandbox::SandboxArgs;
 use spawn::{SpawnArgs, SpawnSources};
 
@@ -28,7 +30,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<OsString> = std::env::args_os().collect();
-    if app::completion::is_requested() {
+    if console::completion::is_requested() {
         complete::answer(&words);
     }
     let name = words.get(1).and_then(|word| word.to_str());
@@ -78,6 +80,10 @@ fn run_collector(words: &[OsString]) -> ExitCode {
             settings: &settings,
             clock: &clock,
             agree: &console::confirm,
+            deliver: &deliveries::NetworkDelivery,
+            input: &read_input,
+            env: &|name| std::env::var(name).ok(),
+            wait: &std::thread::sleep,
             stop: &stop,
         };
         let mut printer = printer(&settings, screen);
@@ -133,7 +139,7 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
             wait: &std::thread::sleep,
             new_id: &new_launch_id,
             prompt: &console::prompt,
-            input: &|mib| domain::read_text(std::io::stdin().lock(), mib),
+            input: &read_input,
             time_zone: &time_zone::local_time_zone,
             processes: &processes::ChildProcesses,
             relay: &relay::relay_streams,
@@ -144,6 +150,11 @@ fn run_spawn(words: &[OsString]) -> ExitCode {
         spawn::run(&args, &ports, &mut printer(&settings, screen), clock())
     });
     finish(flags.quiet, done)
+}
+
+/// Reads standard input, at most so many MiB of UTF-8 text.
+fn read_input(mib: usize) -> std::io::Result<String> {
+    domain::read_text(std::io::stdin().lock(), mib)
 }
 
 /// Returns the user's home folder.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::rows::OnDemandPriceRow;
-use catalog::{Page, QuestionRow, question};
 use console::{Printer, describe_age};
 use domain::{Timestamp, parse_spot_product};
 use fleet::instance::InstanceView;
 
 use crate::Ports;
+use crate::prices::on_demand_prices;
 
 /// The on-demand prices of some instances: by operating system, region and type.
 #[derive(Debug, Default)]
@@ -37,15 +37,10 @@ impl OnDemandPrices {
         let regions: BTreeSet<&str> = seen.iter().map(|seen| seen.region.as_str()).collect();
         let regions = regions.into_iter().collect::<Vec<_>>().join(",");
         let types: BTreeSet<&str> = seen.iter().map(|seen| seen.instance_type.as_str()).collect();
-        let question = question("price/current").expect("the question is in the catalog");
         let warehouse = (ports.warehouse)().map_err(|error| error.to_string())?;
         let mut prices = BTreeMap::new();
         for os in systems {
-            let given = [("regions", regions.as_str()), ("os", os), ("as_of", &now.to_string())];
-            let given = given.map(|(name, value)| (name.to_string(), value.to_string()));
-            let values = question.bind(&given, now).map_err(|error| error.to_string())?;
-            let page: Page = warehouse.ask(question, &values).map_err(|error| error.to_string())?;
-            let rows = OnDemandPriceRow::read_all(page).map_err(|error| error.to_string())?;
+            let rows = on_demand_prices(&*warehouse, &regions, os, now)?;
             for row in rows.into_iter().filter(|row| types.contains(row.instance_type.as_str())) {
                 prices.insert((os.to_string(), row.region.clone(), row.instance_type.clone()), row);
             }
@@ -69,6 +64,5 @@ impl OnDemandPrices {
 /// Returns the operating system in the spelling of the price list; none for a spot instance and for
 /// a platform without an own price.
 fn operating_system(seen: &InstanceView) -> Option<&'static str> {
-    let platform = seen.details.platform.as_deref().unwrap_or("Linux/UNIX");
-    if seen.spot.is_some() { None } else { parse_spot_product(platform) }
+    if seen.spot.is_some() { None } else { parse_spot_product(seen.platform()) }
 }

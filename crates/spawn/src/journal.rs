@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use console::{Failure, FailureKind};
 use durable::{FileLock, LockError, PRIVATE};
+use fleet::instance::InstanceView;
 use fleet::launch::LaunchRecord;
+use lifecycle::tag;
 
 /// The launches of this user.
 pub(crate) struct LaunchJournal {
@@ -82,6 +84,15 @@ impl LaunchJournal {
     pub(crate) fn read_again(&self, launch: &LaunchRecord) -> Result<LaunchRecord, Failure> {
         read(&self.folder.join(format!("{}.json", launch.id)))
     }
+}
+
+/// Returns the record of an instance's launch; none if another machine launched it. The tag with
+/// the id of the launch is foreign text.
+pub(crate) fn find_record(instance: &InstanceView, folder: &Path) -> Option<LaunchRecord> {
+    let is_id = |id: &&str| id.len() <= 40 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let id = instance.tag(tag::LAUNCH).filter(is_id)?;
+    let record = read(&folder.join(format!("{id}.json"))).ok()?;
+    (record.instance() == Some(&instance.id)).then_some(record)
 }
 
 fn read(file: &Path) -> Result<LaunchRecord, Failure> {

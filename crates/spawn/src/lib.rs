@@ -5,12 +5,14 @@
 //! reads prices from the local warehouse, and knows nothing about the programs on an instance
 //! except spawnd, which a launch delivers.
 
+mod account_cache;
 mod acknowledge;
 mod args;
 mod commands;
 mod costs;
 mod delivery;
 pub mod fuzz_entry;
+mod instance_traces;
 mod journal;
 mod launcher;
 mod listing;

@@ -41,6 +41,7 @@ impl<'a> ListedInstance<'a> {
         let now = sources.now;
         let copy = sources.launches.copy_reason(seen);
         let (until, left, bound) = match &copy {
+            _ if seen.state.is_over() => (None, None, end_word(seen.state).to_string()),
             Some(why) => {
                 let end = copy_end(seen);
                 (end, end.map(|end| time_left(end, now)), format!("copy: {why}"))
@@ -48,6 +49,7 @@ impl<'a> ListedInstance<'a> {
             None => bound_cells(seen, now),
         };
         let running = match &copy {
+            _ if seen.state.is_over() => Some(SignedDuration::ZERO),
             Some(_) => until.map(|end| end.duration_since(now).max(SignedDuration::ZERO)),
             None => running_time_left(seen, now),
         };
@@ -341,6 +343,11 @@ fn describe_life(seen: &InstanceView, is_copy: bool, left: Option<&str>, bound: 
 }
 
 const PAUSED: &str = "paused while it is stopped";
+
+/// Returns the word in place of the time left of an instance that ends for good.
+fn end_word(state: InstanceState) -> &'static str {
+    if state == InstanceState::Terminated { "ended" } else { "ending" }
+}
 
 /// Returns the deadline, the time left and the bound of an instance with its own tags.
 fn bound_cells(seen: &InstanceView, now: Timestamp) -> (Option<Timestamp>, Option<String>, String) {

@@ -5,8 +5,7 @@ use console::{Failure, FailureKind, suggest_closest};
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::ports::{CallerAccount, InstanceSelector};
 
-use crate::ports::cloud_failure;
-use crate::regions::{RegionScan, choose_regions, query_regions};
+use crate::regions::{RegionScan, choose_regions, query_regions, read_account};
 use crate::{Ports, names_cache};
 
 /// The instances that a command names.
@@ -43,8 +42,8 @@ pub(crate) fn find_targets(
         return Err(Failure::usage("a name is empty: expected the name or the id of an instance")
             .hint("spawn list shows the names and ids"));
     }
-    let caller = ports.account.caller().map_err(cloud_failure)?;
-    let chosen = choose_regions(regions, &caller)?;
+    let (caller, usable) = read_account(ports)?;
+    let chosen = choose_regions(regions, &caller, &usable)?;
     let scan = query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
     names_cache::remember(&scan, &caller.account, &chosen, ports);
     let mut instances: Vec<InstanceView> = Vec::new();

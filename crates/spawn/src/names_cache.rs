@@ -74,7 +74,19 @@ pub(crate) fn remember(scan: &RegionScan, account: &str, regions: &[String], por
     let is_read = |region: &String| regions.contains(region) && !unread.contains(region.as_str());
     let fresh = scan.seen.iter().filter(|seen| seen.managed() && !seen.state.is_over());
     let instances = kept.into_iter().filter(|one| !is_read(&one.region));
-    let instances = instances.chain(fresh.map(|seen| cached_instance(seen, scan.at))).collect();
+    write(account, instances.chain(fresh.map(|seen| cached_instance(seen, scan.at))).collect(), cache);
+}
+
+/// Replaces one cached instance of the caller's account by the given state of it.
+pub(crate) fn update(seen: &InstanceView, account: &str, seen_at: Timestamp, ports: &Ports<'_>) {
+    let cache = &ports.settings.cache;
+    let known = read(cache).filter(|cached| cached.account == account).unwrap_or_default().instances;
+    let others = known.into_iter().filter(|one| one.id != seen.id);
+    let own = Some(seen).filter(|seen| !seen.state.is_over()).map(|seen| cached_instance(seen, seen_at));
+    write(account, others.chain(own).collect(), cache);
+}
+
+fn write(account: &str, instances: Vec<CachedInstance>, cache: &Path) {
     let content = CachedInstances { account: account.to_string(), instances };
     let text = serde_json::to_string(&content).expect("the names are plain JSON");
     let written = durable::create_private_folder(cache)

@@ -54,3 +54,35 @@ pub trait ProcessRunner {
     /// The program cannot be started; `NotFound` when it is not installed.
     fn hand_over(&self, command: &ProcessCommand) -> io::Result<i32>;
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+
+    /// A machine whose programs are answers to [`ProcessRunner::capture`]. No program is found in
+    /// another way.
+    pub(crate) struct AnsweredPrograms<F>(pub(crate) F);
+
+    /// Returns the answer of a machine that lacks the program.
+    pub(crate) fn not_installed<T>() -> io::Result<T> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    impl<F: Fn(&ProcessCommand) -> io::Result<ProcessOutput>> ProcessRunner for AnsweredPrograms<F> {
+        fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> io::Result<ProcessOutput> {
+            self.0(command)
+        }
+
+        fn stream(
+            &self,
+            _: &ProcessCommand,
+            _: &mut dyn FnMut(&str) -> io::Result<()>,
+        ) -> io::Result<Option<i32>> {
+            not_installed()
+        }
+
+        fn hand_over(&self, _: &ProcessCommand) -> io::Result<i32> {
+            not_installed()
+        }
+    }
+}

@@ -20,6 +20,7 @@ use fleet::provision::{
 use lifecycle::tag;
 
 use crate::Ports;
+use crate::account_cache;
 use crate::owner::owners;
 use crate::ports::cloud_failure;
 
@@ -46,6 +47,8 @@ pub(crate) struct ProvisionFlags<'a> {
     pub(crate) ssh_from: &'a str,
     /// Whether `--open` was given.
     pub(crate) open: bool,
+    /// Whether the policies of spawn's role are compared even if they were within the last day.
+    pub(crate) compares_role: bool,
 }
 
 /// Plans the resources of a launch. Only reads.
@@ -60,7 +63,7 @@ pub(crate) fn plan_provision(
     let owner = owners(ports.settings, caller)[0].clone();
     let request = ProvisionRequest {
         region: flags.region.to_string(),
-        partition: caller.arn.split(':').nth(1).unwrap_or("aws").to_string(),
+        partition: caller.partition().to_string(),
         account: caller.account.clone(),
         subnet: flags.subnet.map(String::from),
         key: match flags.key {
@@ -75,11 +78,12 @@ pub(crate) fn plan_provision(
         role: match flags.role {
             Some("none") => RoleRequest::Nothing,
             Some(name) => RoleRequest::Named(name.to_string()),
-            None => RoleRequest::Own,
+            None if flags.compares_role => RoleRequest::Own { checked: None },
+            None => RoleRequest::Own { checked: account_cache::checked_role(caller, ports) },
         },
         owner,
     };
-    plan_again(&request, ports)
+    plan_again(&request, caller, ports)
 }
 
 /// Returns the addresses that may connect to port 22. The address of this machine is looked up
@@ -108,7 +112,11 @@ fn rule_request(from: &str, open: bool, owner: &str, ports: &Ports<'_>) -> RuleR
 }
 
 /// Reads the existing resources and plans from them.
-fn plan_again(request: &ProvisionRequest, ports: &Ports<'_>) -> Result<ProvisionPlan, Failure> {
+fn plan_again(
+    request: &ProvisionRequest,
+    caller: &CallerAccount,
+    ports: &Ports<'_>,
+) -> Result<ProvisionPlan, Failure> {
     let own = [SSH_GROUP.to_string(), OPEN_GROUP.to_string()];
     let (names, ids) = match &request.groups {
         GroupRequest::Own(_) => (own.to_vec(), Vec::new()),
@@ -118,26 +126,32 @@ fn plan_again(request: &ProvisionRequest, ports: &Ports<'_>) -> Result<Provision
         region: &request.region,
         group_names: &names,
         group_ids: &ids,
-        role: request.role.names(),
+        role: request.role.query(),
     };
     let readings = ports.provisioning.read_provisions(query);
-    provision::plan(request, &readings).map_err(|error| match error {
+    let plan = provision::plan(request, &readings).map_err(|error| match error {
         ProvisionError::Unread(error) => cloud_failure(error),
         ProvisionError::Refused(refusal) => {
             Failure { excerpt: refusal.details, ..Failure::usage(refusal.problem).hint(refusal.hint) }
         }
-    })
+    })?;
+    if let (RoleRequest::Own { .. }, RolePlan::Use(_), Some(Ok(view))) =
+        (&request.role, &plan.role, &readings.role)
+    {
+        account_cache::remember_role(view, caller, ports);
+    }
+    Ok(plan)
 }
 
 /// Carries out a plan, and returns the resources after AWS showed them. Without permission to
-/// create the role, there is none, and the reason is added to `notes`. `now` is AWS's clock.
+/// create the role, there is none, and the reason is added to `notes`.
 ///
 /// # Errors
 /// A resource could not be created, does not appear, or has become another one. Nothing that was
 /// created is deleted: `spawn cleanup` plans that.
 pub(crate) fn ensure(
     plan: &ProvisionPlan,
-    now: Timestamp,
+    caller: &CallerAccount,
     ports: &Ports<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Provisioned, Failure> {
@@ -154,9 +168,9 @@ pub(crate) fn ensure(
         pause(round, ports);
         let mut request = plan.request.clone();
         request.key = ensure_key(&plan, ports)?;
-        ensure_groups(&plan, now, ports)?;
+        ensure_groups(&plan, caller.now, ports)?;
         denied = ensure_role(&plan, ports)?;
-        plan = plan_again(&request, ports)?;
+        plan = plan_again(&request, caller, ports)?;
     }
     let open: Vec<String> = plan
         .steps()

@@ -3,7 +3,11 @@
 use console::{Failure, Printer, read_region, suggest_closest};
 use domain::Timestamp;
 use fleet::instance::InstanceView;
-use fleet::ports::{CallerAccount, InstanceSelector, Instances};
+use fleet::ports::{AccountRegions, CallerAccount, InstanceSelector, Instances};
+
+use crate::Ports;
+use crate::account_cache;
+use crate::ports::cloud_failure;
 
 /// The instances of all requested regions.
 pub(crate) struct RegionScan {
@@ -14,12 +18,37 @@ pub(crate) struct RegionScan {
     pub(crate) gaps: Vec<(String, String)>,
 }
 
+/// Reads the caller and its regions.
+pub(crate) fn read_account(ports: &Ports<'_>) -> Result<(CallerAccount, AccountRegions), Failure> {
+    let (caller, regions) = ports.account.caller_and_regions().map_err(cloud_failure)?;
+    account_cache::remember_regions(&regions, &caller, ports);
+    Ok((caller, regions))
+}
+
+/// Reads the caller, and checks that its account can use a region. The regions are requested only
+/// if they were not read within the last day.
+pub(crate) fn read_caller_in(region: &str, ports: &Ports<'_>) -> Result<CallerAccount, Failure> {
+    if account_cache::may_have_region(region, ports) {
+        let caller = ports.account.caller().map_err(cloud_failure)?;
+        if account_cache::has_region(region, &caller, ports) {
+            return Ok(caller);
+        }
+    }
+    let (caller, regions) = read_account(ports)?;
+    choose_regions(&[region.to_string()], &caller, &regions)?;
+    Ok(caller)
+}
+
 /// Returns the named regions, or all that the account can use when none is named.
-pub(crate) fn choose_regions(named: &[String], caller: &CallerAccount) -> Result<Vec<String>, Failure> {
+pub(crate) fn choose_regions(
+    named: &[String],
+    caller: &CallerAccount,
+    regions: &AccountRegions,
+) -> Result<Vec<String>, Failure> {
     let named: Vec<String> =
         named.iter().map(|name| read_region("--region", name)).collect::<Result<_, _>>()?;
     for name in &named {
-        if caller.disabled.contains(name) {
+        if regions.disabled.contains(name) {
             return Err(Failure::usage(format!(
                 "region {name} is not enabled in account {}",
                 caller.account
@@ -29,13 +58,13 @@ pub(crate) fn choose_regions(named: &[String], caller: &CallerAccount) -> Result
                  --region"
             )));
         }
-        if !caller.regions.contains(name) {
-            let near = suggest_closest(name, caller.regions.iter().map(String::as_str));
+        if !regions.enabled.contains(name) {
+            let near = suggest_closest(name, regions.enabled.iter().map(String::as_str));
             return Err(Failure::usage(format!("\"{name}\" is not a region that the account can use{near}"))
                 .hint("aws ec2 describe-regions lists the usable ones"));
         }
     }
-    Ok(if named.is_empty() { caller.regions.clone() } else { named })
+    Ok(if named.is_empty() { regions.enabled.clone() } else { named })
 }
 
 /// Requests the instances. An answer without AWS's time is a gap, because it allows no decision

@@ -7,11 +7,11 @@ mod launching;
 mod listing;
 mod power;
 mod provisioning_tests;
+mod traces;
 
 use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
-use std::time::Duration;
 
 use catalog::rows::OnDemandPriceRow;
 use catalog::testing::{FailingEncode, MemoryAsk};
@@ -19,7 +19,7 @@ use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
 use console::{CommonFlags, Exit, Failure, OutputFormat, Printer, Screen, Settings, SettingsSources};
 use domain::{Known, Timestamp};
-use fleet::instance::{AttachedDisk, InstanceDetails, InstanceSpotRequest, InstanceState, InstanceView};
+use fleet::instance::{AttachedDisk, InstanceSpotRequest, InstanceState, InstanceView};
 use fleet::ports::{
     Account, CallerAccount, FaultyAccount, FaultyInstances, FixedAddress, LaunchFault, MemoryAccess,
     MemoryFleet, MemoryProvisions,
@@ -29,7 +29,8 @@ use jiff::SignedDuration;
 use lifecycle::EndAction;
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag, OnExpiryTag};
 
-use crate::{Ports, ProcessCommand, ProcessOutput, ProcessRunner, SpawnArgs, SpawnSources, run};
+use crate::process::testing::{AnsweredPrograms, not_installed};
+use crate::{Ports, ProcessCommand, ProcessOutput, SpawnArgs, SpawnSources, run};
 
 const ME: &str = "arn:aws:iam::111122223333:user/alice";
 
@@ -38,13 +39,7 @@ fn noon() -> Timestamp {
 }
 
 fn memory() -> MemoryFleet {
-    MemoryFleet::new(CallerAccount {
-        account: "111122223333".into(),
-        arn: ME.into(),
-        regions: vec!["eu-west-1".into(), "us-east-1".into()],
-        disabled: vec!["me-south-1".into()],
-        now: noon(),
-    })
+    MemoryFleet::new(CallerAccount { account: "111122223333".into(), arn: ME.into(), now: noon() })
 }
 
 fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'a> {
@@ -61,23 +56,8 @@ fn instance(id: &str, hours: i64) -> InstanceView {
         (tag::EXPIRY, ExpiryTag { intent: BudgetIntent::Running(until), generation: 1 }.encode()),
         (tag::ON_EXPIRY, on_expiry.encode()),
     ];
-    InstanceView {
-        account: "111122223333".into(),
-        region: "us-east-1".into(),
-        id: id.into(),
-        instance_type: "t3.micro".into(),
-        state: InstanceState::Running,
-        tags: tags.map(|(key, value)| (key.to_string(), value)).into(),
-        launched: Known::Is(noon() - SignedDuration::from_hours(20)),
-        created: Known::Is(noon() - SignedDuration::from_hours(20)),
-        stopped: None,
-        reason: None,
-        disks: vec![],
-        protected: Known::Is(false),
-        spot: None,
-        metadata: None,
-        details: InstanceDetails::default(),
-    }
+    let tags = tags.map(|(key, value)| (key.to_string(), value)).into();
+    InstanceView { tags, ..MemoryFleet::instance(id, noon() - SignedDuration::from_hours(20)) }
 }
 
 /// A warehouse with one price: t3.micro in us-east-1 costs $0.0104 per hour, as of three days ago.
@@ -97,27 +77,6 @@ fn priced() -> MemoryAsk {
         ];
         Page { fields: OnDemandPriceRow::fields(), rows: if is_linux { vec![row] } else { vec![] } }
     })
-}
-
-/// A machine without any program.
-struct NoPrograms;
-
-impl ProcessRunner for NoPrograms {
-    fn capture(&self, _: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn stream(
-        &self,
-        _: &ProcessCommand,
-        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
-    ) -> std::io::Result<Option<i32>> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn hand_over(&self, _: &ProcessCommand) -> std::io::Result<i32> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
 }
 
 #[derive(Clone, Default)]
@@ -259,7 +218,7 @@ impl SpawnHome {
             prompt: &|_| None,
             input: &|_| Ok(launch_choice_tests::TRUFFLE_ROWS.to_string()),
             time_zone: &|| jiff::tz::TimeZone::UTC,
-            processes: &NoPrograms,
+            processes: &AnsweredPrograms(|_: &ProcessCommand| not_installed()),
             relay: &|_, _| Err(std::io::ErrorKind::ConnectionRefused.into()),
             ask_on_terminal: &|_| None,
             home: self.0.path().into(),

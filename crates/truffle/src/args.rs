@@ -9,7 +9,8 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    bookmark, compare, completions, export, query, regions, saved, schema, search, show, status, zones,
+    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query, regions,
+    saved, schema, search, show, status, trends, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -17,7 +18,7 @@ use crate::commands::{
 /// The answers come from local data: the lake that `collector` fills, or the seed data.
 ///
 /// Exit codes: 0 success, 1 system failure, 2 invalid command line, 3 nothing matched, 4 unusable
-/// data, 5 statement refused or stopped at a limit, 130 interrupted.
+/// data, 5 statement refused or stopped at a limit, 6 a budget is crossed, 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "truffle", bin_name = "truffle", version, max_term_width = 100)]
 pub struct TruffleArgs {
@@ -55,6 +56,13 @@ pub enum Command {
     Show(show::ShowArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Cost(cost::CostArgs),
+    Forecast(forecast::ForecastArgs),
+    Trends(trends::TrendsArgs),
+    Anomalies(anomalies::AnomaliesArgs),
+    Budget(budget::BudgetArgs),
+    Calendar(calendar::CalendarArgs),
+    Alerts(alerts::AlertsArgs),
     Query(query::QueryArgs),
     Schema(schema::SchemaArgs),
     Export(export::ExportArgs),

@@ -4,17 +4,34 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod accelerator_names;
+mod anomaly_marks;
+mod anomaly_search;
 mod args;
+mod budget_check;
+mod budget_entry;
+mod calendar_svg;
+mod charge_parts;
 mod collect_command;
 mod columns;
 pub mod commands;
+mod cost_dimension;
+mod cost_filter;
+mod cost_footer;
+#[cfg(test)]
+mod cost_sample;
+mod cost_text;
+mod daily_costs;
 mod empty_answer;
 pub mod filter;
 mod footer;
 mod instance_names;
+mod leaf_forecast;
+mod leaf_key;
 mod offer;
 mod output_file;
 mod partitions;
+mod plan_costs;
+mod plan_file;
 mod ports;
 mod processors;
 mod question_columns;
@@ -30,5 +47,6 @@ mod user_files;
 pub mod words;
 
 pub use args::{Command, CommonArgs, TruffleArgs};
+pub use cost_dimension::dimension_names;
 pub use ports::{CommandPorts, CompletionShell, OpenWarehouse, Ports};
-pub use run::{column_names, region_names, run, saved_names, type_names};
+pub use run::{budget_names, column_names, region_names, run, saved_names, type_names};

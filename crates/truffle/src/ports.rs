@@ -116,12 +116,7 @@ pub(crate) fn failure(error: AskError, lake: &Path) -> Failure {
         AskError::Newer { .. } => {
             Failure::new(FailureKind::Data, text).hint("upgrade mycelium, or choose another lake with --lake")
         }
-        AskError::DamagedLake { lake, intact, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::restore_lake(&lake, intact))
-        }
-        AskError::DamagedFile { lake, .. } => {
-            Failure::new(FailureKind::Data, text).hint(console::drop_damaged_files(&lake))
-        }
+        AskError::Damaged(damage) => damage.into(),
         AskError::Lake(_) => Failure::new(FailureKind::Data, text)
             .hint(format!("inspect {}, or choose another lake with --lake", lake.display())),
         AskError::Failed(_) => Failure::broken(text),

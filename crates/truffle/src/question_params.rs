@@ -144,6 +144,21 @@ fn check_value(param: &QuestionParam, text: &str, ports: &CommandPorts<'_>) -> R
     }
 }
 
+/// Refuses a dimension of costs if no charge has a tag with one of its keys. Without any tags in the
+/// bills, all charges are untagged.
+pub(crate) fn check_tag_keys(name: &str, keys: &[String], ports: &CommandPorts<'_>) -> Result<(), Failure> {
+    let valid = names(ports, "cost/tag-keys")?;
+    let known = |key: &String| valid.iter().any(|name| is_spelling(&ParamKind::TagKey, key, name));
+    if valid.is_empty() || keys.iter().any(known) {
+        return Ok(());
+    }
+    let frequent = valid[..valid.len().min(LISTED_VALUES)].join(", ");
+    let closest = keys.first().and_then(|key| nearest(key, valid.iter().map(String::as_str)));
+    let closest = closest.map_or(String::new(), |value| format!("the closest key is {value}; "));
+    Err(Failure::usage(format!("no charge has a tag for {name} ({})", keys.join(", ")))
+        .hint(format!("{closest}the most frequent keys are {frequent}")))
+}
+
 /// Whether `text` spells this value. The spellings of a tag key are those of cost/by-tag.
 fn is_spelling(kind: &ParamKind, text: &str, value: &str) -> bool {
     text == value || (*kind == ParamKind::TagKey && is_alike_tag_key(bare_tag_key(text), value))

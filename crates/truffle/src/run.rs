@@ -5,9 +5,11 @@ use catalog::ports::Ask;
 use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings, refuse_other_format};
 use domain::Timestamp;
 
+use crate::budget_entry::BudgetEntry;
+use crate::commands::budget::BudgetAction;
 use crate::commands::{
-    bookmark, compare, completions, export, query, regions, saved, schema, search, show, status, version,
-    zones,
+    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query, regions,
+    saved, schema, search, show, status, trends, version, zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;
@@ -48,12 +50,14 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
     let silent = match &args.command {
         Command::Save(_) => true,
         Command::Saved(saved) => saved.remove.is_some(),
+        Command::Anomalies(anomalies) => anomalies.action.is_some(),
         _ => false,
     };
     let export = matches!(args.command, Command::Export(_));
     // A list of columns must not change anything.
     let changes = match &args.command {
         Command::Bookmark(bookmark) => !bookmark.types.is_empty() || !bookmark.remove.is_empty(),
+        Command::Budget(budget) => matches!(budget.action, BudgetAction::Set(_) | BudgetAction::Remove(_)),
         _ => export,
     };
     // `query` and `export` check this themselves, because it depends on their statement.
@@ -61,6 +65,7 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
         Command::Query(query) => query.list,
         Command::Saved(saved) => saved.name.is_none(),
         Command::Schema(_) | Command::Bookmark(_) | Command::Version => true,
+        Command::Budget(budget) => !matches!(budget.action, BudgetAction::Check(_)),
         _ => silent || script,
     };
     if common.as_of.is_some() && timeless_command {
@@ -86,8 +91,10 @@ fn has_footer(command: &Command) -> bool {
     match command {
         Command::Query(query) => !query.list,
         Command::Saved(saved) => saved.name.is_some(),
+        Command::Anomalies(anomalies) => anomalies.action.is_none(),
         Command::Save(_) | Command::Schema(_) | Command::Bookmark(_) => false,
         Command::Completions { .. } | Command::Version => false,
+        Command::Budget(budget) => matches!(budget.action, BudgetAction::Check(_)),
         _ => true,
     }
 }
@@ -132,6 +139,13 @@ fn dispatch(
         Command::Show(args) => show::run_show(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Cost(args) => cost::run_cost(args, ports, printer, now),
+        Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
+        Command::Trends(args) => trends::run_trends(args, ports, printer, now),
+        Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
+        Command::Budget(args) => budget::run_budget(args, ports, printer, now),
+        Command::Calendar(args) => calendar::run_calendar(args, ports, printer, now),
+        Command::Alerts(args) => alerts::run_alerts(args, ports, printer, now),
         Command::Query(args) => query::run_query(args, common, ports, printer, now),
         Command::Schema(args) => schema::run_schema(args, ports, printer),
         Command::Export(args) => export::run_export(args, common, ports, printer, now),
@@ -202,6 +216,12 @@ fn names(ask: &dyn Ask, name: &str, now: Timestamp) -> Vec<String> {
 /// Returns the names of the saved searches, for completions.
 pub fn saved_names(config: &Path) -> Vec<String> {
     let all = UserFile::searches(config).read::<SavedSearch>();
+    all.map(|all| all.into_keys().collect()).unwrap_or_default()
+}
+
+/// Returns the names of the budgets, for completions.
+pub fn budget_names(config: &Path) -> Vec<String> {
+    let all = UserFile::budgets(config, None).read::<BudgetEntry>();
     all.map(|all| all.into_keys().collect()).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! The user's own files: saved searches and bookmarks.
+//! The user's own files: saved searches, bookmarks, budgets and marks of anomalies.
 
 #![allow(clippy::disallowed_methods, reason = "saved searches and bookmarks are files")]
 
@@ -44,6 +44,21 @@ impl UserFile {
         UserFile { path: config.join("bookmarks.toml") }
     }
 
+    /// Returns the file of budgets: the given one, or the one in the configuration folder.
+    pub(crate) fn budgets(config: &Path, file: Option<&Path>) -> UserFile {
+        UserFile { path: file.map_or_else(|| config.join("budgets.toml"), Path::to_path_buf) }
+    }
+
+    /// Returns the file of marks of anomalies: the given one, or the one in the configuration folder.
+    pub(crate) fn anomaly_marks(config: &Path, file: Option<&Path>) -> UserFile {
+        UserFile { path: file.map_or_else(|| config.join("anomaly-marks.toml"), Path::to_path_buf) }
+    }
+
+    /// Returns the path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads all entries by name. Without a file there are no entries.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
         let text = match fs::read_to_string(&self.path) {
@@ -67,8 +82,10 @@ impl UserFile {
     where
         T: Serialize + DeserializeOwned,
     {
-        let folder = self.path.parent().expect("the file is in a folder");
-        durable::create_private_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder {
+            durable::create_private_folder(folder).map_err(|e| self.failed("cannot be written", e))?;
+        }
         let lock = FileLock::exclusive(&self.path.with_extension("lock"))
             .map_err(|e| self.failed("cannot be locked", e))?;
         let mut entries = self.read()?;

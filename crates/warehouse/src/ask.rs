@@ -45,7 +45,7 @@ impl Warehouse {
     /// a machine or an account is replaced by a stand-in: the same text has the same stand-in under
     /// the same key.
     ///
-    /// Errors: [`AskError::DamagedFile`] if a file differs from its manifest; [`AskError::Lake`] if
+    /// Errors: [`AskError::Damaged`] if a file differs from its manifest; [`AskError::Lake`] if
     /// the data cannot be read as the manifests describe it.
     pub fn open(
         sources: Vec<WarehouseSource>,

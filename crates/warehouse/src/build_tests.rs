@@ -68,8 +68,8 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, NewestUsageRow, OnDemandPriceRow, QuarantinedPrice, RegionRow, SpotPriceRow,
-        ZoneOfferRow,
+        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow,
+        OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -78,7 +78,13 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/current", OnDemandPriceRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
         ("region/list", RegionRow::fields()),
+        ("cost/arrival", CostArrivalRow::fields()),
+        ("cost/daily", DailyCostRow::fields()),
+        ("cost/daily-leaves", DailyCostRow::fields()),
+        ("cost/priced-usage", PricedUsageRow::fields()),
+        ("cost/known-ends", KnownEndRow::fields()),
         ("cost/newest-usage", NewestUsageRow::fields()),
+        ("cost/statements", CostStatementRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
     ]
 }

@@ -37,7 +37,7 @@ pub(crate) fn config() -> duckdb::Result<Config> {
 /// Opens the warehouse of these sources in the first usable folder: the published file, or a new
 /// one. Without a usable folder, it is in memory.
 ///
-/// Errors: [`AskError::DamagedFile`] if a file differs from its manifest; [`AskError::Lake`] if the
+/// Errors: [`AskError::Damaged`] if a file differs from its manifest; [`AskError::Lake`] if the
 /// files cannot be read as the manifests describe them.
 pub(crate) fn open(
     sources: &[WarehouseSource],

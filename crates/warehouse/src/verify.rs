@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use catalog::DataFile;
-use catalog::ports::AskError;
+use catalog::ports::{AskError, LakeDamage};
 use durable::DigestLedger;
 
 use crate::source::WarehouseSource;
@@ -11,7 +11,7 @@ use crate::source::WarehouseSource;
 /// Checks the digests of the wanted files. `folders` hold the lists of files that were compared
 /// before and have not changed since; those are not read again.
 ///
-/// Errors: [`AskError::DamagedFile`] names the first file that differs or cannot be read.
+/// Errors: [`LakeDamage::File`] names the first file that differs or cannot be read.
 pub(crate) fn verify(
     sources: &[WarehouseSource],
     folders: &[PathBuf],
@@ -25,7 +25,8 @@ pub(crate) fn verify(
                 Ok(false) => "its bytes differ from its digest in the manifest".to_string(),
                 Err(error) => format!("it cannot be read ({error})"),
             };
-            return Err(AskError::DamagedFile { lake: source.root.clone(), file: file.path.clone(), reason });
+            let (lake, file) = (source.root.clone(), file.path.clone());
+            return Err(LakeDamage::File { lake, file, reason }.into());
         }
     }
     if let Err(error) = ledger.save() {
@@ -79,7 +80,7 @@ mod tests {
 
     fn damage<T>(result: Result<T, AskError>) -> Option<String> {
         match result {
-            Err(AskError::DamagedFile { file, .. }) => Some(file),
+            Err(AskError::Damaged(LakeDamage::File { file, .. })) => Some(file),
             _ => None,
         }
     }

@@ -73,8 +73,8 @@ impl SystemdGuest {
         for unit in MASKED {
             symlink("/dev/null", guest.path("etc/systemd/system").join(unit)).expect("a link");
         }
-        std::fs::create_dir(guest.path("local")).expect("a folder");
-        std::fs::copy(env!("CARGO_BIN_EXE_spawnd"), guest.path("local/spawnd")).expect("a copy");
+        std::fs::create_dir_all(guest.path("local/bin")).expect("a folder");
+        std::fs::copy(env!("CARGO_BIN_EXE_spawnd"), guest.path("local/bin/spawnd")).expect("a copy");
         guest
     }
 
@@ -247,12 +247,12 @@ fn check_ended_by_the_dead_man(script: &str, prepare: impl FnOnce(&SystemdGuest)
 #[test]
 fn the_dead_man_acts_if_the_daemon_never_starts() {
     check_ended_by_the_dead_man("spawnd install\n", |guest| {
-        std::fs::rename(guest.path("local/spawnd"), guest.path("local/real")).expect("renamed");
+        std::fs::rename(guest.path("local/bin/spawnd"), guest.path("local/bin/real")).expect("renamed");
         guest.write(
-            "local/spawnd",
+            "local/bin/spawnd",
             "#!/bin/sh\ntest $1 = install && exec /usr/local/bin/real install\nexit 1\n",
         );
-        std::fs::set_permissions(guest.path("local/spawnd"), PermissionsExt::from_mode(0o755))
+        std::fs::set_permissions(guest.path("local/bin/spawnd"), PermissionsExt::from_mode(0o755))
             .expect("a mode");
     });
 }

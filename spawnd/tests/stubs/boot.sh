@@ -1,12 +1,15 @@
 #!/bin/sh
 # Boots systemd as the first process of new namespaces: sh boot.sh FOLDER, on a terminal. FOLDER
-# contains etc, root, and local, which becomes /usr/local/bin. /usr is this machine's, read-only,
-# and so are the kernel's settings. A power-off ends the namespaces with SIGINT, and a reboot with
+# contains etc, root, and local, which becomes /usr/local. /usr is this machine's, read-only, and so
+# are the kernel's settings. The guest has no disks of this machine. With GUEST_NETWORK=shared its
+# network is that of the caller. A power-off ends the namespaces with SIGINT, and a reboot with
 # SIGHUP. Mounts and groups end with them.
 set -e
 root=$1
 if [ "$2" != inside ]; then
     mkdir -p "$root/groups"
+    test "$GUEST_NETWORK" = shared || network=--net
+    export network
     unshare --mount --propagation private sh -ec '
         mount -t cgroup2 none "$1/groups"
         own=$1/groups/$(basename "$1")
@@ -15,7 +18,7 @@ if [ "$2" != inside ]; then
         (
             sh -c "echo \$PPID" > "$own/cgroup.procs"
             up=$(cut -d. -f1 /proc/uptime)
-            exec unshare --time --monotonic "-$up" --boottime "-$up" --pid --fork --kill-child --mount --uts --ipc --net --cgroup sh "$0" "$1" inside
+            exec unshare --time --monotonic "-$up" --boottime "-$up" --pid --fork --kill-child --mount --uts --ipc $network --cgroup sh "$0" "$1" inside
         )' "$0" "$root"
     exit
 fi
@@ -27,11 +30,12 @@ for name in bin sbin lib lib64; do test -L $name || ln -s usr/$name $name; done
 for file in passwd group nsswitch.conf ld.so.cache; do cp /etc/$file etc/; done
 mount --rbind /usr usr
 mount -o remount,bind,ro usr
-mount --bind local usr/local/bin
+mount --bind local usr/local
 mount -t proc proc proc
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro sysfs sys
+mount -t tmpfs none sys/block
 mount -t tmpfs none sys/fs/cgroup
 mount -t cgroup2 none sys/fs/cgroup
 mount -t tmpfs -o mode=755 none run

@@ -43,6 +43,7 @@ const EFFECTS: &[EffectPlaces] = &[
             "spawn/src/settings/trust.rs",
             "spawn/src/provision/local_user.rs",
             "spawn/src/tests/power.rs",
+            "spawn/src/tests/traces.rs",
             "spawnd",
             "truffle/src/commands/export.rs",
             "truffle/src/commands/query.rs",
@@ -57,6 +58,8 @@ const EFFECTS: &[EffectPlaces] = &[
         places: &[
             "app",
             "aws/src/clients.rs",
+            "console/src/clock.rs",
+            "console/src/completion.rs",
             "console/src/log.rs",
             "console/src/screen.rs",
             "console/src/sources.rs",
@@ -76,7 +79,7 @@ const EFFECTS: &[EffectPlaces] = &[
         ],
     },
     EffectPlaces { effect: "println!", places: &[] },
-    EffectPlaces { effect: "Timestamp::now", places: &["app/src/process.rs", "spawnd/src/machine.rs"] },
+    EffectPlaces { effect: "Timestamp::now", places: &["console/src/clock.rs", "spawnd/src/machine.rs"] },
     EffectPlaces { effect: "SystemTime::now", places: &[] },
 ];
 

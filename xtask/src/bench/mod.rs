@@ -4,6 +4,7 @@ mod bill_imports;
 mod bills;
 mod imports;
 mod offers;
+mod spawn;
 
 use std::fs;
 use std::io::Write;
@@ -37,7 +38,7 @@ impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
-        let expected = "expected: cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] \
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -63,6 +64,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if words == ["lifecycle"] {
         return bench_lifecycle();
     }
+    if let ["models", arguments @ ..] = words {
+        return bench_models(arguments);
+    }
     let plan = BenchPlan::read(words)?;
     build()?;
     let bench = BenchRun::new()?;
@@ -72,6 +76,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     println!("{:<34} {:>9} {:>9} {:>7}  bar", "measured (median, whole process)", "ours", "rival", "ratio");
     bench.search()?;
     bench.memory()?;
+    bench.spawn()?;
     match plan.history {
         Some(path) => spot::SpotBench::measure(&bench, &path, plan.growth)?,
         None => println!("spot history: skipped, --spot-history FILE is missing"),
@@ -85,6 +90,13 @@ fn bench_lifecycle() -> Result<(), TaskError> {
     let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
     let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
     run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
+}
+
+/// Measures the forecasts on generated bills and, with `--m4 FOLDER`, on the series of the M4
+/// competition.
+fn bench_models(arguments: &[&str]) -> Result<(), TaskError> {
+    let words = ["run", "--release", "--quiet", "-p", "analysis", "--example", "models", "--"];
+    run_command(cargo().args(words).args(arguments).current_dir(root()))
 }
 
 fn build() -> Result<(), TaskError> {

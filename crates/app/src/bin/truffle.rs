@@ -5,7 +5,8 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use app::completion;
+use app::completion::{script, truffle_command};
+use console::completion;
 use truffle::TruffleArgs;
 
 fn main() -> ExitCode {
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
     }
     let words: Vec<OsString> = std::env::args_os().collect();
     if completion::is_requested() {
-        completion::answer("truffle", completion::truffle_command, &words);
+        completion::answer("truffle", truffle_command, &words);
     }
     let args: TruffleArgs = match app::parse_args(&words) {
         Ok(args) => args,
@@ -27,9 +28,9 @@ fn main() -> ExitCode {
             encode: &warehouse::ColumnarEncoder,
             settings: &settings,
             version: app::VERSION,
-            completions: &completion::script,
+            completions: &script,
         };
-        truffle::run(&args, &ports, &mut app::printer(&settings, screen), app::now()?)
+        truffle::run(&args, &ports, &mut app::printer(&settings, screen), console::now()?)
     });
     app::finish(flags.quiet, result)
 }

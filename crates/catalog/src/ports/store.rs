@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use domain::Timestamp;
 
-use super::ScopeReport;
+use super::{LakeDamage, ScopeReport};
 use crate::{Dataset, RowBatch};
 
 /// Reasons why nothing was stored. Each text is a lowercase fragment.
@@ -33,26 +33,9 @@ pub enum StoreError {
     /// The folder is neither a lake nor empty.
     #[error("{0}")]
     Foreign(String),
-    /// The list of the lake's files is damaged.
-    #[error("the lake at {lake} is damaged: {reason}")]
-    DamagedLake {
-        /// The lake.
-        lake: PathBuf,
-        /// A lowercase fragment.
-        reason: String,
-        /// The newest manifest that can be read and whose files are there.
-        intact: Option<u64>,
-    },
-    /// A file of the lake differs from the manifest's description.
-    #[error("{} is damaged: {reason}", .lake.join(.file).display())]
-    DamagedFile {
-        /// The lake.
-        lake: PathBuf,
-        /// The file's path in the lake.
-        file: String,
-        /// A lowercase fragment.
-        reason: String,
-    },
+    /// The lake is damaged.
+    #[error(transparent)]
+    Damaged(#[from] LakeDamage),
     /// A source file has unexpected content.
     #[error("{0}")]
     BadFile(String),

@@ -5,6 +5,7 @@ pub(crate) mod bundle;
 pub(crate) mod compact;
 pub(crate) mod drop;
 pub(crate) mod forget;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod prune;
 pub(crate) mod status;

@@ -1,7 +1,7 @@
 //! Decorators of the ports that fail on demand, for tests.
 
 use super::FleetError;
-use super::account::{Account, CallerAccount};
+use super::account::{Account, AccountRegions, CallerAccount};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use super::memory::MemoryFleet;
 use crate::instance::{PowerRequest, ReapAction};
@@ -57,6 +57,10 @@ pub struct FaultyAccount(
 
 impl Account for FaultyAccount {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
+        Err(FleetError::Credentials(self.0.clone()))
+    }
+
+    fn regions(&self) -> Result<AccountRegions, FleetError> {
         Err(FleetError::Credentials(self.0.clone()))
     }
 }

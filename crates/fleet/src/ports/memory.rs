@@ -2,7 +2,7 @@
 //! where these depend on EC2, and does nothing else.
 
 use super::FleetError;
-use super::account::{Account, CallerAccount};
+use super::account::{Account, AccountRegions, CallerAccount};
 use super::images::{FoundImage, Images};
 use super::instances::{InstanceSelector, Instances, RegionInstances};
 use super::quotas::Quotas;
@@ -32,6 +32,8 @@ const SHOWN: SignedDuration = SignedDuration::from_hours(1);
 /// An account with its instances in memory: the fake of every port.
 pub struct MemoryFleet {
     caller: CallerAccount,
+    regions: AccountRegions,
+    region_requests: Cell<u32>,
     now: Cell<Timestamp>,
     held: RefCell<Vec<MemoryInstance>>,
     tokens: RefCell<BTreeMap<String, MemoryLaunchToken>>,
@@ -68,11 +70,16 @@ struct MemoryLaunchToken {
 }
 
 impl MemoryFleet {
-    /// Creates an account without instances.
+    /// Creates an account without instances, with two regions and a disabled one.
     pub fn new(caller: CallerAccount) -> MemoryFleet {
         let now = Cell::new(caller.now);
         MemoryFleet {
             caller,
+            regions: AccountRegions {
+                enabled: vec!["eu-west-1".into(), "us-east-1".into()],
+                disabled: vec!["me-south-1".into()],
+            },
+            region_requests: Cell::new(0),
             now,
             held: RefCell::default(),
             tokens: RefCell::default(),
@@ -84,6 +91,33 @@ impl MemoryFleet {
             images: RefCell::default(),
             quotas: RefCell::default(),
         }
+    }
+
+    /// Returns an instance for [`MemoryFleet::add`]: on demand, created at this instant, running
+    /// since, and without tags, disks and protection.
+    pub fn instance(id: &str, created: Timestamp) -> InstanceView {
+        InstanceView {
+            account: "111122223333".to_string(),
+            region: "us-east-1".to_string(),
+            id: id.to_string(),
+            instance_type: "t3.micro".to_string(),
+            state: InstanceState::Running,
+            tags: BTreeMap::new(),
+            launched: Known::Is(created),
+            created: Known::Is(created),
+            stopped: None,
+            reason: None,
+            disks: Vec::new(),
+            protected: Known::Is(false),
+            spot: None,
+            metadata: None,
+            details: InstanceDetails::default(),
+        }
+    }
+
+    /// Returns how often the account's regions were requested.
+    pub fn region_requests(&self) -> u32 {
+        self.region_requests.get()
     }
 
     /// Advances the clock; delayed requests arrive at their times.
@@ -197,16 +231,9 @@ impl MemoryFleet {
         let seen = InstanceView {
             account: self.caller.account.clone(),
             region: request.region.clone(),
-            id: id.clone(),
             instance_type: request.instance_type.clone(),
             state: if settles.is_some() { InstanceState::Pending } else { InstanceState::Running },
             tags: request.tags.clone(),
-            launched: Known::Is(now),
-            created: Known::Is(now),
-            stopped: None,
-            reason: None,
-            disks: Vec::new(),
-            protected: Known::Is(false),
             spot: request.spot.as_ref().map(|spot| InstanceSpotRequest {
                 request: format!("sir-{id}"),
                 persistent: Known::Is(spot.stoppable),
@@ -225,6 +252,7 @@ impl MemoryFleet {
                 hibernates: request.hibernation,
                 ..InstanceDetails::default()
             },
+            ..MemoryFleet::instance(&id, now)
         };
         let visible = domain::later(now, UNSEEN);
         held.push(MemoryInstance { seen, visible, gone: None, settles });
@@ -235,6 +263,11 @@ impl MemoryFleet {
 impl Account for MemoryFleet {
     fn caller(&self) -> Result<CallerAccount, FleetError> {
         Ok(CallerAccount { now: self.now.get(), ..self.caller.clone() })
+    }
+
+    fn regions(&self) -> Result<AccountRegions, FleetError> {
+        self.region_requests.set(self.region_requests.get() + 1);
+        Ok(self.regions.clone())
     }
 }
 

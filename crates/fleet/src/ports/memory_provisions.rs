@@ -4,7 +4,7 @@ use super::FleetError;
 use super::groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, SubnetView};
 use super::keys::{KeyPairView, Keys};
 use super::provisioning::Provisioning;
-use super::roles::{RoleView, Roles};
+use super::roles::{RolePolicies, RoleQuery, RoleView, Roles};
 use domain::Timestamp;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -37,7 +37,6 @@ struct MemoryRegion {
 struct MemoryState {
     regions: BTreeMap<String, MemoryRegion>,
     roles: BTreeMap<String, RoleView>,
-    policies: BTreeMap<(String, String), String>,
     numbered: u32,
 }
 
@@ -310,11 +309,14 @@ impl Groups for MemoryProvisions {
 }
 
 impl Roles for MemoryProvisions {
-    fn read_role(&self, name: &str, policy: &str) -> Result<RoleView, FleetError> {
+    fn read_role(&self, query: RoleQuery<'_>) -> Result<RoleView, FleetError> {
         self.read("read_role", |state| {
-            let view = state.roles.get(name).cloned().unwrap_or_default();
-            let document = state.policies.get(&(name.to_string(), policy.to_string())).cloned();
-            RoleView { policy: document.or_else(|| view.policy.clone()), ..view }
+            let view = state.roles.get(query.name).cloned().unwrap_or_default();
+            let is_known = |id: &&str| view.id.as_deref() == Some(*id) && view.profile.is_some();
+            let wanted =
+                query.policies.filter(|wanted| wanted.unless_id.as_ref().is_none_or(|id| !is_known(id)));
+            let policies = view.policies.clone().unwrap_or_default();
+            RoleView { policies: wanted.map(|_| policies), ..view }
         })
     }
 
@@ -324,6 +326,7 @@ impl Roles for MemoryProvisions {
                 return Err(refused("EntityAlreadyExists", "create_role"));
             }
             (view.exists, view.trust) = (true, Some(trust.to_string()));
+            view.id = Some("AROAMEMORY".to_string());
             Ok(())
         })
     }
@@ -332,9 +335,10 @@ impl Roles for MemoryProvisions {
         self.change("put_policy", |state| {
             let view = state.roles.get_mut(role).filter(|view| view.exists);
             let view = view.ok_or_else(|| refused("NoSuchEntity", "put_policy"))?;
-            view.inline.retain(|name| name != policy);
-            view.inline.push(policy.to_string());
-            state.policies.insert((role.to_string(), policy.to_string()), document.to_string());
+            let policies = view.policies.get_or_insert_with(RolePolicies::default);
+            policies.inline.retain(|name| name != policy);
+            policies.inline.push(policy.to_string());
+            policies.document = Some(document.to_string());
             Ok(())
         })
     }
@@ -360,10 +364,9 @@ impl Roles for MemoryProvisions {
         })
     }
 
-    fn delete_role(&self, name: &str, policy: &str) -> Result<(), FleetError> {
+    fn delete_role(&self, name: &str, _: &str) -> Result<(), FleetError> {
         self.change("delete_role", |state| {
             state.roles.remove(name);
-            state.policies.remove(&(name.to_string(), policy.to_string()));
             Ok(())
         })
     }

@@ -15,7 +15,7 @@ mod quotas;
 mod remote_access;
 mod roles;
 
-pub use account::{Account, CallerAccount};
+pub use account::{Account, AccountRegions, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
 pub use faulty::{ChangeFault, FaultyAccount, FaultyInstances, LaunchFault};
 pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
@@ -28,7 +28,7 @@ pub use memory_provisions::{MemoryProvisions, ProvisionFault};
 pub use provisioning::{ProvisionQuery, ProvisionReadings, Provisioning, RegionGroups, RegionProvisions};
 pub use quotas::Quotas;
 pub use remote_access::{InstanceLogin, RemoteAccess, SessionManagerStatus};
-pub use roles::{RoleView, Roles};
+pub use roles::{PoliciesQuery, RolePolicies, RoleQuery, RoleView, Roles};
 
 /// Why a request to AWS failed; each text is a lowercase fragment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@
 use super::FleetError;
 use super::groups::{GroupRuleAge, GroupSelector, GroupView, Groups, SubnetView};
 use super::keys::{KeyPairView, Keys};
-use super::roles::{RoleView, Roles};
+use super::roles::{RoleQuery, RoleView, Roles};
 
 /// The resources that a launch needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +14,8 @@ pub struct ProvisionQuery<'a> {
     pub group_names: &'a [String],
     /// The ids of security groups.
     pub group_ids: &'a [String],
-    /// The role, and the name of its inline policy; none if no role is needed.
-    pub role: Option<(&'a str, &'a str)>,
+    /// The role; none if no role is needed.
+    pub role: Option<RoleQuery<'a>>,
 }
 
 /// The answers to a [`ProvisionQuery`].
@@ -75,7 +75,7 @@ pub trait Provisioning: Keys + Groups + Roles {
             keys: self.list_keys(query.region),
             subnets: self.list_subnets(query.region),
             groups: find_named_or_identified(self, query),
-            role: query.role.map(|(name, policy)| self.read_role(name, policy)),
+            role: query.role.map(|role| self.read_role(role)),
         }
     }
 
@@ -94,6 +94,7 @@ pub trait Provisioning: Keys + Groups + Roles {
         };
         regions.iter().map(survey).collect()
     }
+
     /// Reads security groups of several regions. Returns one result for each entry, in their order.
     fn find_groups_of_regions(&self, wanted: &[RegionGroups]) -> Vec<Result<Vec<GroupView>, FleetError>> {
         wanted.iter().map(|one| self.find_groups(&one.region, GroupSelector::Ids(&one.ids))).collect()

@@ -1,7 +1,7 @@
 //! The role of a launch: spawn's own, which grants spawnd the least, or one that exists.
 
 use super::{ProvisionError, ProvisionRefusal, ProvisionRequest, ProvisionStep};
-use crate::ports::{FleetError, RoleView};
+use crate::ports::{FleetError, PoliciesQuery, RoleQuery, RoleView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,7 +15,11 @@ pub const POLICY_NAME: &str = "spawnd";
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RoleRequest {
     /// spawn's own role.
-    Own,
+    Own {
+        /// The id of the role, if its policies were found equal to spawn's within the last day. As
+        /// long as the role has this id, they are not read.
+        checked: Option<String>,
+    },
     /// The role in the instance profile with this name. Its policies are not judged.
     Named(String),
     /// No role.
@@ -23,11 +27,14 @@ pub enum RoleRequest {
 }
 
 impl RoleRequest {
-    /// Returns the names of the role and of the inline policy to read.
-    pub fn names(&self) -> Option<(&str, &str)> {
+    /// Returns the parts of the role to read; none if there is no role.
+    pub fn query(&self) -> Option<RoleQuery<'_>> {
         match self {
-            RoleRequest::Own => Some((ROLE, POLICY_NAME)),
-            RoleRequest::Named(name) => Some((name, POLICY_NAME)),
+            RoleRequest::Own { checked } => {
+                let policies = PoliciesQuery { inline: POLICY_NAME, unless_id: checked.as_deref() };
+                Some(RoleQuery { name: ROLE, policies: Some(policies) })
+            }
+            RoleRequest::Named(name) => Some(RoleQuery { name, policies: None }),
             RoleRequest::Nothing => None,
         }
     }
@@ -117,13 +124,19 @@ pub(super) fn plan(
         (RoleRequest::Named(name), Some(Err(error))) if error.is_denied() => {
             return Ok(RolePlan::Use(name.clone()));
         }
-        (RoleRequest::Own, Some(Err(error))) if error.is_denied() => {
+        (RoleRequest::Own { .. }, Some(Err(error))) if error.is_denied() => {
             return Ok(RolePlan::Denied(error.to_string()));
         }
         (_, Some(Err(error))) => return Err(ProvisionError::Unread(error.clone())),
     };
     match &request.role {
         RoleRequest::Named(name) => Ok(named(name, view)?),
+        RoleRequest::Own { checked }
+            if view.policies.is_none() && (view.id != *checked || checked.is_none()) =>
+        {
+            let why = format!("the policies of the role {ROLE} were not read");
+            Err(ProvisionError::Unread(FleetError::Failed(why)))
+        }
         _ => Ok(own(request, view)?),
     }
 }
@@ -157,9 +170,10 @@ fn own(request: &ProvisionRequest, view: &RoleView) -> Result<RolePlan, Provisio
         });
     }
     let profile = view.profile.as_ref();
+    let lacks_policy = view.policies.as_ref().is_some_and(|policies| policies.document.is_none());
     let missing = [
         (!view.exists, RoleStep::Role),
-        (view.policy.is_none(), RoleStep::Policy),
+        (lacks_policy, RoleStep::Policy),
         (profile.is_none(), RoleStep::Profile),
         (profile.is_none_or(Vec::is_empty), RoleStep::Membership),
     ];
@@ -168,19 +182,20 @@ fn own(request: &ProvisionRequest, view: &RoleView) -> Result<RolePlan, Provisio
     Ok(if steps.is_empty() { RolePlan::Use(ROLE.to_string()) } else { RolePlan::Complete(steps) })
 }
 
-/// Returns the differences between a role and spawn's own, one line each. Missing parts are none.
+/// Returns the differences between a role and spawn's own, one line each. Missing parts, and
+/// policies that were not read, are none.
 pub(super) fn differences(view: &RoleView, partition: &str, account: &str) -> Vec<String> {
     let (trust, policy) = role_documents(partition, account);
     let mut found = Vec::new();
     if view.exists && view.trust.as_deref().is_none_or(|theirs| !same_document(theirs, &trust)) {
         found.push("its trust policy lets others than EC2 use it, or not EC2".to_string());
     }
-    if let Some(theirs) = &view.policy {
-        found.extend(statement_differences(theirs, &policy));
+    if let Some(policies) = &view.policies {
+        found.extend(policies.document.iter().flat_map(|theirs| statement_differences(theirs, &policy)));
+        let foreign = policies.inline.iter().filter(|name| *name != POLICY_NAME);
+        found.extend(foreign.map(|name| format!("it also has the inline policy {name}")));
+        found.extend(policies.attached.iter().map(|arn| format!("it also has the managed policy {arn}")));
     }
-    let foreign = view.inline.iter().filter(|name| *name != POLICY_NAME);
-    found.extend(foreign.map(|name| format!("it also has the inline policy {name}")));
-    found.extend(view.attached.iter().map(|arn| format!("it also has the managed policy {arn}")));
     let others = view.profile.iter().flatten().filter(|role| *role != ROLE);
     found.extend(others.map(|role| format!("its instance profile has the role {role}")));
     found
@@ -241,6 +256,7 @@ fn normal(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::RolePolicies;
     use crate::provision::{GroupRequest, KeyRequest};
 
     fn request(role: RoleRequest) -> ProvisionRequest {
@@ -260,16 +276,19 @@ mod tests {
         let (trust, policy) = role_documents("aws", "111122223333");
         RoleView {
             exists: true,
+            id: Some("AROA1".into()),
             trust: Some(trust),
-            inline: vec![POLICY_NAME.into()],
-            policy: Some(policy),
-            attached: Vec::new(),
+            policies: Some(RolePolicies {
+                inline: vec![POLICY_NAME.into()],
+                document: Some(policy),
+                attached: Vec::new(),
+            }),
             profile: Some(vec![ROLE.into()]),
         }
     }
 
     fn own_plan(view: RoleView) -> Result<RolePlan, ProvisionError> {
-        plan(&request(RoleRequest::Own), Some(&Ok(view)))
+        plan(&request(RoleRequest::Own { checked: None }), Some(&Ok(view)))
     }
 
     #[track_caller]
@@ -284,9 +303,11 @@ mod tests {
     fn the_own_role_is_created_completed_or_used() {
         use RoleStep::{Membership, Policy, Profile, Role};
         let check = |view: RoleView, expected: RolePlan| assert_eq!(own_plan(view), Ok(expected));
-        check(RoleView::default(), RolePlan::Complete(vec![Role, Policy, Profile, Membership]));
+        let nothing = RoleView { policies: Some(RolePolicies::default()), ..RoleView::default() };
+        check(nothing, RolePlan::Complete(vec![Role, Policy, Profile, Membership]));
         check(complete(), RolePlan::Use(ROLE.into()));
-        check(RoleView { policy: None, inline: vec![], ..complete() }, RolePlan::Complete(vec![Policy]));
+        let bare = RoleView { policies: Some(RolePolicies::default()), ..complete() };
+        check(bare, RolePlan::Complete(vec![Policy]));
         check(RoleView { profile: None, ..complete() }, RolePlan::Complete(vec![Profile, Membership]));
         check(RoleView { profile: Some(vec![]), ..complete() }, RolePlan::Complete(vec![Membership]));
     }
@@ -298,12 +319,20 @@ mod tests {
             change(&mut view);
             refused(view)
         };
+        let with_policies = |change: fn(&mut RolePolicies)| {
+            let mut view = complete();
+            change(view.policies.as_mut().unwrap());
+            refused(view)
+        };
         let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
         assert_eq!(
-            with(|view| view.attached.push("arn:aws:iam::aws:policy/AdministratorAccess".into())),
+            with_policies(|has| has.attached.push("arn:aws:iam::aws:policy/AdministratorAccess".into())),
             [format!("it also has the managed policy {admin}")]
         );
-        assert_eq!(with(|view| view.inline.push("more".into())), ["it also has the inline policy more"]);
+        assert_eq!(
+            with_policies(|has| has.inline.push("more".into())),
+            ["it also has the inline policy more"]
+        );
         assert_eq!(
             with(|view| view.profile = Some(vec!["admin".into()])),
             ["its instance profile has the role admin"]
@@ -311,19 +340,23 @@ mod tests {
         let trust = with(|view| view.trust = view.trust.as_ref().map(|text| text.replace("ec2.", "lambda.")));
         assert_eq!(trust.len(), 1, "{trust:?}");
         assert_eq!(with(|view| view.trust = None), trust, "an unread trust policy is no proof");
-        let wider = with(|view| {
-            view.policy = view.policy.as_ref().map(|text| text.replace("ec2:CreateTags", "ec2:*"))
+        let wider = with_policies(|has| {
+            has.document = has.document.as_ref().map(|text| text.replace("ec2:CreateTags", "ec2:*"))
         });
         assert_eq!(wider.len(), 2, "{wider:?}");
         assert!(wider[0].contains("also has") && wider[0].contains("ec2:*"), "{wider:?}");
         assert!(wider[1].contains("lacks") && wider[1].contains("ec2:CreateTags"), "{wider:?}");
-        assert_eq!(with(|view| view.policy = Some("{".into())), ["its policy spawnd cannot be read"]);
+        assert_eq!(
+            with_policies(|has| has.document = Some("{".into())),
+            ["its policy spawnd cannot be read"]
+        );
     }
 
     #[test]
     fn the_spelling_of_a_policy_does_not_matter() {
         let mut view = complete();
-        view.policy = view.policy.map(|text| {
+        let policies = view.policies.as_mut().unwrap();
+        policies.document = policies.document.take().map(|text| {
             text.replace("[\"ec2:CreateTags\"]", "\"ec2:CreateTags\"").replace(
                 "[\"ec2:StopInstances\", \"ec2:TerminateInstances\"]",
                 "[\"ec2:TerminateInstances\", \"ec2:StopInstances\"]",
@@ -333,13 +366,34 @@ mod tests {
     }
 
     #[test]
+    fn policies_that_were_not_read_are_trusted_by_the_id_that_was_checked() {
+        let with = |checked: Option<&str>, view: RoleView| {
+            plan(&request(RoleRequest::Own { checked: checked.map(String::from) }), Some(&Ok(view)))
+        };
+        let unread = || RoleView { policies: None, ..complete() };
+        let used = Ok(RolePlan::Use(ROLE.into()));
+        assert_eq!(with(Some("AROA1"), unread()), used);
+        assert_eq!(with(Some("AROA2"), complete()), used, "a new role is compared");
+        for (checked, view) in
+            [(Some("AROA2"), unread()), (None, unread()), (None, RoleView { id: None, ..unread() })]
+        {
+            assert!(matches!(with(checked, view), Err(ProvisionError::Unread(_))), "{checked:?}");
+        }
+        let trusted = with(Some("AROA1"), RoleView { trust: Some("{}".into()), ..unread() });
+        assert!(matches!(trusted, Err(ProvisionError::Refused(_))), "the trust policy is always compared");
+    }
+
+    #[test]
     fn without_permission_the_launch_has_no_role_and_other_failures_stop_it() {
         let denied = FleetError::Refused { code: "AccessDenied".into(), why: "not allowed".into() };
         let with = |role: RoleRequest, error: FleetError| plan(&request(role), Some(&Err(error)));
-        assert_eq!(with(RoleRequest::Own, denied.clone()), Ok(RolePlan::Denied("not allowed".into())));
+        assert_eq!(
+            with(RoleRequest::Own { checked: None }, denied.clone()),
+            Ok(RolePlan::Denied("not allowed".into()))
+        );
         assert_eq!(with(RoleRequest::Named("web".into()), denied), Ok(RolePlan::Use("web".into())));
         let lost = FleetError::Failed("no answer in time".into());
-        assert_eq!(with(RoleRequest::Own, lost.clone()), Err(ProvisionError::Unread(lost)));
+        assert_eq!(with(RoleRequest::Own { checked: None }, lost.clone()), Err(ProvisionError::Unread(lost)));
     }
 
     #[test]

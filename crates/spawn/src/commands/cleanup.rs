@@ -1,7 +1,7 @@
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
-use fleet::ports::{CallerAccount, FleetError, InstanceSelector, RegionProvisions, RoleView};
+use fleet::ports::{CallerAccount, FleetError, InstanceSelector, RegionProvisions, RoleQuery, RoleView};
 use fleet::provision::{
     CleanupFacts, CleanupItem, CleanupPlan, CleanupResource, OPEN_GROUP, POLICY_NAME, ROLE, SSH_GROUP,
     plan_cleanup,
@@ -9,8 +9,7 @@ use fleet::provision::{
 
 use crate::Ports;
 use crate::owner::owners;
-use crate::ports::cloud_failure;
-use crate::regions::{RegionScan, choose_regions, query_regions};
+use crate::regions::{RegionScan, choose_regions, query_regions, read_account};
 
 /// Show the rules, groups, keys and the role that no instance needs, and delete them with --yes.
 ///
@@ -37,10 +36,11 @@ pub(crate) fn run_cleanup(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let caller = ports.account.caller().map_err(cloud_failure)?;
-    let chosen = choose_regions(&args.region, &caller)?;
+    let (caller, regions) = read_account(ports)?;
+    let chosen = choose_regions(&args.region, &caller, &regions)?;
     let progress = printer.progress("querying all regions");
-    let survey = Survey::read(&chosen, &caller, ports);
+    let mut survey = Survey::read(&chosen, &caller, ports);
+    survey.is_complete &= regions.enabled.iter().all(|one| chosen.contains(one));
     drop(progress);
     survey.scan.print_gaps(printer);
     let plan = survey.plan(&caller, ports);
@@ -73,7 +73,8 @@ struct Survey {
     scan: RegionScan,
     regions: Vec<RegionProvisions>,
     role: Result<RoleView, FleetError>,
-    /// Whether every region of the account was read.
+    /// Whether every region of the account was read; the survey itself knows only whether every
+    /// chosen one was.
     is_complete: bool,
 }
 
@@ -92,14 +93,14 @@ impl Survey {
                 Err(error) => scan.gaps.push((region, error.to_string())),
             }
         }
-        let is_complete = scan.gaps.is_empty() && caller.regions.iter().all(|one| chosen.contains(one));
-        let role = ports.provisioning.read_role(ROLE, POLICY_NAME);
+        let is_complete = scan.gaps.is_empty();
+        let role = ports.provisioning.read_role(RoleQuery::whole(ROLE, POLICY_NAME));
         Survey { scan, regions, role, is_complete }
     }
 
     fn plan(&self, caller: &CallerAccount, ports: &Ports<'_>) -> CleanupPlan {
         plan_cleanup(&CleanupFacts {
-            partition: caller.arn.split(':').nth(1).unwrap_or("aws"),
+            partition: caller.partition(),
             account: &caller.account,
             owners: &owners(ports.settings, caller),
             regions: &self.regions,

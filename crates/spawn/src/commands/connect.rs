@@ -4,10 +4,11 @@ use domain::visible;
 use fleet::instance::{InstanceState, InstanceView};
 
 use crate::Ports;
+use crate::instance_traces::write_traces;
 use crate::names::find_targets;
 use crate::ssh::{
     Session, SessionArgs, SessionFailure, SessionFault, SessionOptions, SessionRoute, TerminalRequest,
-    check_session_manager, quote_words, shell_command, update_host,
+    check_session_manager, quote_words, shell_command,
 };
 
 /// Open a shell on an instance, or run a program there, through ssh.
@@ -53,9 +54,7 @@ pub(crate) fn run_connect(
     let options = args.session.options(ports)?;
     let found = find_targets(std::slice::from_ref(&args.name), &args.region, ports)?;
     let Some(instance) = found.instances.first() else { return Ok(Exit::NothingMatched) };
-    if let Err(failed) = update_host(instance, &found.caller, ports) {
-        printer.note(&format!("the configuration of ssh was not updated: {}", failed.message));
-    }
+    write_traces(instance, &found.caller, found.scan.at, ports, printer);
     let words: Vec<&str> = args.program.iter().map(String::as_str).collect();
     let request = TerminalRequest { words: &words, forwards: &args.forward, tty: args.tty };
     if options.via == Some(SessionRoute::SessionManager) {

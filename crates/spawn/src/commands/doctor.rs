@@ -5,13 +5,14 @@ use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::{SignedDuration, Timestamp, format_span};
-use fleet::ports::{CallerAccount, FleetError};
+use fleet::ports::{AccountRegions, CallerAccount, FleetError};
 use fleet::provision::ProvisionPlan;
 use fleet::refusal::vcpu_quota;
 
 use crate::delivery::DaemonFile;
 use crate::ports::cloud_failure;
 use crate::provision::{ProvisionFlags, plan_provision};
+use crate::settings::{SettingsLayer, SpawnSettings};
 use crate::{Ports, ProcessCommand, regions};
 
 /// Check that launches and sessions can work, and name the command that cures each problem.
@@ -74,14 +75,17 @@ pub(crate) fn run_doctor(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
+    // As for a launch without flags: the settings of the user and of the project apply.
+    let settings =
+        SpawnSettings::resolve(ports.spawn_settings, None, SettingsLayer::default(), ports.settings)?;
     let region = match &args.region {
         Some(name) => console::read_region("--region", name)?,
-        None => ports.settings.region.value.to_string(),
+        None => settings.region.value.to_string(),
     };
     let progress = printer.progress("checking");
-    let mut checks = match ports.account.caller() {
-        Ok(caller) => account_checks(&caller, &region, ports),
-        Err(error) => vec![DoctorCheck::of_failure("credentials", cloud_failure(error))],
+    let mut checks = match regions::read_account(ports) {
+        Ok((caller, usable)) => account_checks(&caller, &usable, &region, &settings, ports),
+        Err(failure) => vec![DoctorCheck::of_failure("credentials", failure)],
     };
     checks.extend(machine_checks(ports));
     drop(progress);
@@ -95,19 +99,25 @@ pub(crate) fn run_doctor(
 }
 
 /// Returns the checks that need AWS.
-fn account_checks(caller: &CallerAccount, region: &str, ports: &Ports<'_>) -> Vec<DoctorCheck> {
+fn account_checks(
+    caller: &CallerAccount,
+    usable: &AccountRegions,
+    region: &str,
+    settings: &SpawnSettings,
+    ports: &Ports<'_>,
+) -> Vec<DoctorCheck> {
     let mut checks = vec![
         DoctorCheck::ok("credentials", format!("account {}, {}", caller.account, caller.arn)),
         clock_check(caller.now, (ports.clock)()),
     ];
-    if let Err(failure) = regions::choose_regions(&[region.to_string()], caller) {
+    if let Err(failure) = regions::choose_regions(&[region.to_string()], caller, usable) {
         checks.push(DoctorCheck::of_failure("region", failure));
         return checks;
     }
     checks.push(DoctorCheck::ok("region", region));
-    checks.push(vpc_check(region, ports));
+    checks.push(vpc_check(region, settings, ports));
     checks.extend(quota_checks(region, ports));
-    checks.extend(provision_checks(caller, region, ports));
+    checks.extend(provision_checks(caller, region, settings, ports));
     checks
 }
 
@@ -128,8 +138,11 @@ fn clock_check(aws: Timestamp, machine: Timestamp) -> DoctorCheck {
     }
 }
 
-fn vpc_check(region: &str, ports: &Ports<'_>) -> DoctorCheck {
+fn vpc_check(region: &str, settings: &SpawnSettings, ports: &Ports<'_>) -> DoctorCheck {
     const CHECK: &str = "default VPC";
+    if let Some(subnet) = &settings.subnet {
+        return DoctorCheck::ok(CHECK, format!("not needed: launches use {}", subnet.value));
+    }
     match ports.provisioning.list_subnets(region) {
         Err(error) => DoctorCheck::of_failure(CHECK, cloud_failure(error)),
         Ok(subnets) => match subnets.iter().filter(|subnet| subnet.is_default).count() {
@@ -176,8 +189,22 @@ fn unread(check: &'static str, error: FleetError) -> DoctorCheck {
 }
 
 /// Returns the checks of the key, the security group and the role, by the plan of a launch.
-fn provision_checks(caller: &CallerAccount, region: &str, ports: &Ports<'_>) -> Vec<DoctorCheck> {
-    let flags = ProvisionFlags { region, ssh_from: "auto", ..ProvisionFlags::default() };
+fn provision_checks(
+    caller: &CallerAccount,
+    region: &str,
+    settings: &SpawnSettings,
+    ports: &Ports<'_>,
+) -> Vec<DoctorCheck> {
+    let flags = ProvisionFlags {
+        region,
+        subnet: settings.subnet.as_ref().map(|subnet| subnet.value.as_str()),
+        key: settings.key.as_ref().map(|key| key.value.as_str()),
+        groups: settings.groups.as_ref().map_or(&[][..], |groups| groups.value.as_slice()),
+        role: settings.chosen_role(),
+        ssh_from: &settings.ssh.from.value,
+        compares_role: true,
+        open: false,
+    };
     let refused = match plan_provision(&flags, caller, ports) {
         Ok(plan) => return plan_checks(&plan),
         Err(failure) => failure,
@@ -230,7 +257,10 @@ fn machine_checks(ports: &Ports<'_>) -> Vec<DoctorCheck> {
         })
         .into();
     let manual = "https://docs.aws.amazon.com/systems-manager/latest/userguide/";
+    let install = "install it: https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html";
     checks.push(program_check("ssh", &["-V"], true, "sudo apt-get install openssh-client", ports));
+    // Both are needed for the Session Manager alone.
+    checks.push(program_check("aws", &["--version"], false, install, ports));
     checks.push(program_check(
         "session-manager-plugin",
         &["--version"],

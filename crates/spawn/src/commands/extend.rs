@@ -9,7 +9,8 @@ use lifecycle::tag::{self, ExpiryTag};
 
 use crate::Ports;
 use crate::acknowledge::{Confirmation, acknowledge, power_off_instant, shows_spawnd};
-use crate::names::{TargetArgs, find_targets};
+use crate::launcher::order::parse_end;
+use crate::names::find_targets;
 use crate::terms::{InstanceReading, TermsFailure, change_terms, end_of_running, time_left};
 
 /// Give instances more running time, at most up to their cap.
@@ -19,25 +20,26 @@ use crate::terms::{InstanceReading, TermsFailure, change_terms, end_of_running, 
 /// dead-man timer is moved through ssh. If nothing confirms the new end, the exit code is 1, and
 /// the message says when the instance powers itself off.
 ///
-/// A stopped instance gets the time for its next start; spawnd takes it over then.
+/// A stopped instance gets the time for its next start; spawnd takes it over then. --until names
+/// the end of a running instance, which must be later than its present one.
 #[derive(Debug, Args)]
+#[command(override_usage = "spawn extend [OPTIONS] <NAME>... <SPAN>\n       \
+                            spawn extend [OPTIONS] --until <TIME> <NAME>...")]
 pub struct ExtendArgs {
-    #[command(flatten)]
-    pub targets: TargetArgs,
-    /// The time to add: 90m, 2h, 1d
-    #[arg(value_name = "SPAN")]
-    pub by: String,
+    /// Names or ids, or the beginning of one; several are allowed. Without --until the last word is
+    /// the time to add: 90m, 2h, 1d
+    #[arg(value_name = "NAME", required = true)]
+    pub words: Vec<String>,
+    /// The new end: eod (18:00), 18:00, "fri 18:00", or an instant such as 2026-12-24T18:00:00Z;
+    /// clock times are local
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Regions to look in [default: all that the account can use]
+    #[arg(long, value_name = "REGION", value_delimiter = ',')]
+    pub region: Vec<String>,
     /// Show the new end, and change nothing
     #[arg(long)]
     pub dry_run: bool,
-}
-
-impl ExtendArgs {
-    /// Returns the names for a hint. A name that a shell would interpret is not repeated.
-    fn typed_names(&self) -> String {
-        let names = self.targets.names.iter().map(|name| if is_shell_word(name) { name } else { "NAME" });
-        names.collect::<Vec<_>>().join(" ")
-    }
 }
 
 /// The result for one instance.
@@ -61,19 +63,17 @@ pub(crate) fn run_extend(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let by = parse_span(&args.by).map_err(|error| {
-        Failure::usage(error.to_string()).hint(format!("spawn extend {} 2h", args.typed_names()))
-    })?;
+    let (names, request) = read_request(args, ports)?;
     let progress = printer.progress("querying all regions");
-    let found = find_targets(&args.targets.names, &args.targets.region, ports)?;
+    let found = find_targets(names, &args.region, ports)?;
     progress.set_message("waiting until the instances confirm the new end".to_string());
     let launches = LaunchIndex::new(&found.scan.seen);
     let extend_one = |seen: InstanceView| {
         let reading = InstanceReading { now: found.scan.at, seen };
         match refusal(&reading.seen, &launches) {
             Some(outcome) => ExtendResult { before: time_left(&reading), reading, outcome },
-            None if args.dry_run => preview(reading, by),
-            None => extend(reading, by, ports),
+            None if args.dry_run => preview(reading, request),
+            None => extend(reading, request, ports),
         }
     };
     let results: Vec<ExtendResult> = found.instances.into_iter().map(extend_one).collect();
@@ -84,6 +84,30 @@ pub(crate) fn run_extend(
         printer.note("nothing was changed");
     }
     conclude(&results)
+}
+
+/// Returns the names and the wanted change.
+fn read_request<'a>(
+    args: &'a ExtendArgs,
+    ports: &Ports<'_>,
+) -> Result<(&'a [String], TermsRequest), Failure> {
+    if let Some(text) = &args.until {
+        return Ok((args.words.as_slice(), TermsRequest::ExtendTo(parse_end(text, ports)?)));
+    }
+    match args.words.split_last() {
+        Some((span, names)) if !names.is_empty() => {
+            let by = parse_span(span).map_err(|error| Failure::usage(error.to_string()).hint(right_usage(names)))?;
+            Ok((names, TermsRequest::Extend(by)))
+        }
+        _ => Err(Failure::usage("the time to add is missing").hint(right_usage(&args.words))),
+    }
+}
+
+/// Returns the command for these names. A name that a shell would interpret is not repeated.
+fn right_usage(names: &[String]) -> String {
+    let names = names.iter().map(|name| if is_shell_word(name) { name } else { "NAME" });
+    let names = names.collect::<Vec<_>>().join(" ");
+    format!("spawn extend {names} 2h, or spawn extend {names} --until 18:00")
 }
 
 /// Refuses an extension that could not take effect.
@@ -105,9 +129,9 @@ fn refusal(seen: &InstanceView, launches: &LaunchIndex<'_>) -> Option<ExtendOutc
 }
 
 /// Computes the new end without a request.
-fn preview(mut reading: InstanceReading, by: SignedDuration) -> ExtendResult {
+fn preview(mut reading: InstanceReading, request: TermsRequest) -> ExtendResult {
     let before = time_left(&reading);
-    let outcome = match TermsChange::new(TermsRequest::Extend(by)).next(&reading.seen, reading.now) {
+    let outcome = match TermsChange::new(request).next(&reading.seen, reading.now) {
         TermsStep::Write(tag) => {
             reading.seen.tags.insert(tag::EXPIRY.to_string(), tag.encode());
             ExtendOutcome::Planned
@@ -118,10 +142,10 @@ fn preview(mut reading: InstanceReading, by: SignedDuration) -> ExtendResult {
     ExtendResult { reading, before, outcome }
 }
 
-fn extend(reading: InstanceReading, by: SignedDuration, ports: &Ports<'_>) -> ExtendResult {
+fn extend(reading: InstanceReading, request: TermsRequest, ports: &Ports<'_>) -> ExtendResult {
     let before = time_left(&reading);
     let previous = before.map(|left| later(reading.now, left));
-    match change_terms(reading.clone(), TermsRequest::Extend(by), ports) {
+    match change_terms(reading.clone(), request, ports) {
         Ok((reading, Some(tag))) => {
             let (reading, outcome) = confirm(reading, tag, previous, ports);
             ExtendResult { reading, before, outcome }
@@ -145,6 +169,7 @@ fn failed(reading: &InstanceReading, problem: &TermsProblem) -> ExtendOutcome {
             let most = format_span(SignedDuration::from_mins(most.as_mins()));
             Some(format!("spawn extend {} {most}", reading.seen.id))
         }
+        TermsProblem::Stopped(_) => Some(format!("spawn extend {} 2h adds to it", reading.seen.id)),
         TermsProblem::Restarted => {
             Some(format!("spawn deliver {} puts spawnd on it, which knows the time", reading.seen.id))
         }

@@ -11,7 +11,7 @@ use crate::launcher::prepared::PreparedLaunch;
 use crate::launcher::report::launch_report;
 use crate::launcher::settle::{drive_to_outcome, report_outcome, resume};
 use crate::launcher::wizard::ask_for_launch;
-use crate::ports::{cloud_failure, cloud_failure_in};
+use crate::ports::cloud_failure_in;
 use crate::provision::ensure;
 use crate::regions;
 
@@ -24,10 +24,7 @@ pub(crate) fn run_launch(
         return resume(ports, printer);
     }
     let mut args = args.clone();
-    let is_wizard = args == LaunchArgs::default();
-    if is_wizard {
-        ask_for_launch(&mut args, ports)?;
-    }
+    let is_wizard = args == LaunchArgs::default() && ask_for_launch(&mut args, ports)?;
     if args.instance_type.as_deref() == Some("-") {
         read_row(&mut args, ports, printer)?;
     }
@@ -39,9 +36,8 @@ pub(crate) fn run_launch(
         Some(plan) => plan.order.clone(),
         None => LaunchOrder::read(&args, ports, printer)?,
     };
-    let caller = ports.account.caller().map_err(cloud_failure)?;
+    let caller = regions::read_caller_in(&order.choices.region, ports)?;
     printer.relative_to(caller.now);
-    regions::choose_regions(std::slice::from_ref(&order.choices.region), &caller)?;
     let prepared = PreparedLaunch::prepare(order, &caller, ports)?;
     if let Some(plan) = saved {
         refuse_differences(&plan, &prepared)?;
@@ -108,7 +104,7 @@ fn launch(
         }
     }
     let mut notes = Vec::new();
-    let found = ensure(&prepared.provisions, caller.now, ports, &mut notes)?;
+    let found = ensure(&prepared.provisions, caller, ports, &mut notes)?;
     notes.iter().for_each(|note| printer.note(note));
     prepared.use_provisions(found);
     let record = prepared.record;
@@ -117,5 +113,5 @@ fn launch(
         .ok_or_else(|| Failure::broken(format!("launch {} is under way in another program", record.id)))?;
     journal.save(&record)?;
     let (launch, outcome) = drive_to_outcome(record, lock, caller, &journal, ports, printer)?;
-    report_outcome(&launch, outcome, &prepared.order.env, ports, printer)
+    report_outcome(&launch, outcome, &prepared.order.env, caller, ports, printer)
 }

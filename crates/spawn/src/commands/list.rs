@@ -12,7 +12,6 @@ use crate::costs::OnDemandPrices;
 use crate::listing::{ListedInstance, ListingSources, list_report};
 use crate::open_ports::OpenPorts;
 use crate::owner::owners;
-use crate::ports::cloud_failure;
 use crate::regions::{self, RegionScan};
 use crate::{Ports, names_cache};
 
@@ -93,8 +92,8 @@ fn list_once(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let progress = printer.progress("querying all regions");
-    let caller = ports.account.caller().map_err(cloud_failure)?;
-    let chosen = regions::choose_regions(&args.region, &caller)?;
+    let (caller, usable) = regions::read_account(ports)?;
+    let chosen = regions::choose_regions(&args.region, &caller, &usable)?;
     let found = regions::query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
     names_cache::remember(&found, &caller.account, &chosen, ports);
     drop(progress);

@@ -5,13 +5,15 @@ use clap::Args;
 use console::{Exit, Failure, Printer, Report};
 use domain::format_span;
 use fleet::bound::LaunchIndex;
+use fleet::ports::CallerAccount;
 use fleet::power::PowerVerb;
 
-use crate::Ports;
+use crate::instance_traces::{remove_traces, write_traces};
 use crate::names::{FoundTargets, TargetArgs, find_targets};
 use crate::owner::owners;
 use crate::power::{PowerOutcome, PowerTarget, carry_out};
 use crate::terms::{InstanceReading, end_of_running, time_left};
+use crate::{Ports, names_cache};
 
 /// The instances to change, and their owners.
 #[derive(Debug, Args)]
@@ -30,6 +32,12 @@ pub struct OwnedTargetArgs {
 const DEFAULT_COLUMNS: &[&str] =
     &["instance_id", "name", "region", "action", "outcome", "state", "time_left", "why"];
 
+/// The instances to change, and the caller that changes them.
+pub(crate) struct PowerTargets {
+    pub(crate) caller: CallerAccount,
+    pub(crate) targets: Vec<PowerTarget>,
+}
+
 /// Finds the instances and plans their changes.
 pub(crate) fn plan_targets(
     verb: PowerVerb,
@@ -37,7 +45,7 @@ pub(crate) fn plan_targets(
     owner: &[String],
     ports: &Ports<'_>,
     printer: &mut Printer,
-) -> Result<Vec<PowerTarget>, Failure> {
+) -> Result<PowerTargets, Failure> {
     let progress = printer.progress("querying all regions");
     let FoundTargets { caller, scan, instances } = find_targets(&targets.names, &targets.region, ports)?;
     drop(progress);
@@ -45,7 +53,8 @@ pub(crate) fn plan_targets(
     let own = if owner.is_empty() { owners(ports.settings, &caller) } else { owner.to_vec() };
     let launches = LaunchIndex::new(&scan.seen);
     let target = |seen| PowerTarget::new(InstanceReading { seen, now: scan.at }, &launches, verb, &own);
-    Ok(instances.into_iter().map(target).collect())
+    let targets = instances.into_iter().map(target).collect();
+    Ok(PowerTargets { caller, targets })
 }
 
 /// Runs a command that changes the power of instances and has no other steps.
@@ -55,19 +64,20 @@ pub(crate) fn run_power(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let mut targets = plan_targets(verb, &args.targets, &args.owner, ports, printer)?;
-    change_targets(verb, &mut targets, args.dry_run, ports, printer)?;
-    conclude(verb, &targets)
+    let mut planned = plan_targets(verb, &args.targets, &args.owner, ports, printer)?;
+    change_targets(verb, &mut planned, args.dry_run, ports, printer)?;
+    conclude(verb, &planned.targets)
 }
 
 /// Carries out the planned changes, or shows them in a dry run, and reports each instance.
 pub(crate) fn change_targets(
     verb: PowerVerb,
-    targets: &mut [PowerTarget],
+    planned: &mut PowerTargets,
     dry_run: bool,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<(), Failure> {
+    let PowerTargets { caller, targets } = planned;
     for target in targets.iter() {
         let notes = target.plan.iter().flat_map(|plan| &plan.notes);
         notes.for_each(|note| printer.note(&format!("{}: {note}", target.name())));
@@ -76,6 +86,7 @@ pub(crate) fn change_targets(
         let progress = printer.progress(&format!("waiting until the instances {}", awaited(verb)));
         carry_out(targets, verb, ports);
         drop(progress);
+        update_traces(verb, targets, caller, ports, printer);
     }
     let newest = targets.iter().map(|target| target.reading.now).max();
     newest.into_iter().for_each(|now| printer.relative_to(now));
@@ -84,6 +95,28 @@ pub(crate) fn change_targets(
         printer.note("nothing was changed");
     }
     Ok(())
+}
+
+/// Updates the traces on this machine of the instances that were changed.
+fn update_traces(
+    verb: PowerVerb,
+    targets: &[PowerTarget],
+    caller: &CallerAccount,
+    ports: &Ports<'_>,
+    printer: &mut Printer,
+) {
+    for target in targets.iter().filter(|target| matches!(target.outcome, PowerOutcome::Done)) {
+        let InstanceReading { seen, now } = &target.reading;
+        match verb {
+            PowerVerb::Start => {
+                write_traces(seen, caller, *now, ports, printer);
+            }
+            PowerVerb::Terminate => remove_traces(seen, caller, *now, ports, printer),
+            PowerVerb::Stop { .. } | PowerVerb::Hibernate { .. } | PowerVerb::Reboot => {
+                names_cache::update(seen, &caller.account, *now, ports);
+            }
+        }
+    }
 }
 
 fn awaited(verb: PowerVerb) -> &'static str {

@@ -117,7 +117,8 @@ fn make(
     caller: &CallerAccount,
     printer: &mut Printer,
 ) -> Result<(ReapPlan, RegionScan), Failure> {
-    let chosen = regions::choose_regions(&args.region, caller)?;
+    let usable = ports.account.regions().map_err(cloud_failure)?;
+    let chosen = regions::choose_regions(&args.region, caller, &usable)?;
     let own = || owners(ports.settings, caller);
     let owners = if args.owner.is_empty() { own() } else { args.owner.clone() };
     let stopped_for = args.stopped.as_deref().map(parse_span).transpose();

@@ -7,9 +7,8 @@ use fleet::instance::InstanceView;
 use fleet::ports::InstanceSelector;
 
 use crate::Ports;
-use crate::ports::cloud_failure;
-use crate::regions::{choose_regions, query_regions};
-use crate::ssh::{ConfigHost, HostMaker, config_files, is_own};
+use crate::regions::{choose_regions, query_regions, read_account};
+use crate::ssh::{ConfigHost, HostMaker, config_files, forget_host_keys, is_own};
 
 /// Let ssh, scp, rsync and editors reach your instances by name.
 ///
@@ -19,8 +18,9 @@ use crate::ssh::{ConfigHost, HostMaker, config_files, is_own};
 /// else after a question on the terminal.
 ///
 /// A name becomes a name for ssh if it has only letters, digits, - and _, if no other of your
-/// instances has it, and if your own configuration does not have it. The id always is one.
-/// Instances that you connect to later are added.
+/// instances has it, and if your own configuration does not have it. The id always is one. Instances
+/// that you launch, start or connect to later are added, and terminated ones are removed. With
+/// --account, ssh uses the credentials of that profile from then on.
 #[derive(Debug, Args)]
 pub struct SshConfigArgs {
     /// Regions to read; instances of the others stay [default: all that the account can use]
@@ -33,8 +33,8 @@ pub(crate) fn run_ssh_config(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let caller = ports.account.caller().map_err(cloud_failure)?;
-    let chosen = choose_regions(&args.region, &caller)?;
+    let (caller, regions) = read_account(ports)?;
+    let chosen = choose_regions(&args.region, &caller, &regions)?;
     let scan = query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
     let is_host =
         |seen: &&InstanceView| seen.managed() && !seen.state.is_over() && is_own(seen, &caller, ports);
@@ -45,7 +45,8 @@ pub(crate) fn run_ssh_config(
     drop_ambiguous(&mut hosts);
     let is_read = |region: &&String| !scan.gaps.iter().any(|(gap, _)| gap == *region);
     let read: Vec<String> = chosen.iter().filter(is_read).cloned().collect();
-    files.write(&hosts, &read)?;
+    let removed = files.write(&hosts, &caller.account, &read)?;
+    forget_ended(&removed, &scan.seen, ports)?;
     let is_new = files.include()?;
     scan.print_gaps(printer);
     printer.report(&Report::plain(page(&hosts)), ports.encode)?;
@@ -60,6 +61,15 @@ pub(crate) fn run_ssh_config(
     }
     scan.fail_on_gap()?;
     Ok(Exit::Done)
+}
+
+/// Removes the pinned host keys of instances that have ended for good: those that AWS still shows,
+/// and those whose blocks were removed because AWS shows them no more.
+fn forget_ended(removed: &[String], seen: &[InstanceView], ports: &Ports<'_>) -> Result<(), Failure> {
+    let is_alive = |id: &str| seen.iter().any(|seen| seen.id == id && !seen.state.is_over());
+    let over = seen.iter().filter(|seen| seen.state.is_over()).map(|seen| seen.id.as_str());
+    let ids: Vec<&str> = removed.iter().map(String::as_str).chain(over).filter(|id| !is_alive(id)).collect();
+    forget_host_keys(&ids, ports)
 }
 
 /// Leaves only the ids of instances that have the same name.

@@ -21,7 +21,7 @@ pub struct StartArgs {
 }
 
 pub(crate) fn run_start(args: &StartArgs, ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, Failure> {
-    let mut targets = plan_targets(PowerVerb::Start, &args.targets, &[], ports, printer)?;
-    change_targets(PowerVerb::Start, &mut targets, args.dry_run, ports, printer)?;
-    conclude(PowerVerb::Start, &targets)
+    let mut planned = plan_targets(PowerVerb::Start, &args.targets, &[], ports, printer)?;
+    change_targets(PowerVerb::Start, &mut planned, args.dry_run, ports, printer)?;
+    conclude(PowerVerb::Start, &planned.targets)
 }

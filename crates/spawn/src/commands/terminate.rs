@@ -34,15 +34,15 @@ pub(crate) fn run_terminate(
 ) -> Result<Exit, Failure> {
     let verb = PowerVerb::Terminate;
     let power = &args.power;
-    let mut targets = plan_targets(verb, &power.targets, &power.owner, ports, printer)?;
-    targets.iter_mut().for_each(|target| target.read_protection(ports));
-    if !power.dry_run && !args.yes && !ask(&targets, ports)? {
+    let mut planned = plan_targets(verb, &power.targets, &power.owner, ports, printer)?;
+    planned.targets.iter_mut().for_each(|target| target.read_protection(ports));
+    if !power.dry_run && !args.yes && !ask(&planned.targets, ports)? {
         printer.note("nothing was terminated");
         return Ok(Exit::Done);
     }
-    let before: Vec<InstanceReading> = targets.iter().map(|target| target.reading.clone()).collect();
-    change_targets(verb, &mut targets, power.dry_run, ports, printer)?;
-    for (ended, before) in targets.iter().zip(&before) {
+    let before: Vec<InstanceReading> = planned.targets.iter().map(|target| target.reading.clone()).collect();
+    change_targets(verb, &mut planned, power.dry_run, ports, printer)?;
+    for (ended, before) in planned.targets.iter().zip(&before) {
         if !matches!(ended.outcome, PowerOutcome::Done) {
             continue;
         }
@@ -50,7 +50,7 @@ pub(crate) fn run_terminate(
         report_cost(before, ports, printer);
         report_remains(&seen.region, &seen.id, &ended.remains, printer);
     }
-    conclude(verb, &targets)
+    conclude(verb, &planned.targets)
 }
 
 /// Prints the cost of the running time of an instance, as it was before its end.

@@ -13,8 +13,10 @@ use lifecycle::DaemonSource;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// The largest file that is sent, in bytes.
-const LARGEST: u64 = 8_000_000;
+/// The largest file that is sent through ssh, in bytes. A debug build fits.
+const LARGEST: u64 = 64_000_000;
+/// The largest file that an instance gets from an address: the limit of `units/fetch.sh`.
+const LARGEST_FETCHED: usize = 8_000_000;
 const LARGEST_FACTS: u64 = 4_096;
 /// The first bytes of an ELF file of 64 bits in little-endian order.
 const ELF: [u8; 6] = [0x7f, b'E', b'L', b'F', 2, 1];
@@ -77,8 +79,15 @@ impl DaemonFile {
     /// in the address stands for the architecture.
     ///
     /// # Errors
-    /// The address has characters that no address has.
+    /// The address has characters that no address has, or the file is too large to be fetched.
     pub(crate) fn source(&self, address: &str) -> Result<DaemonSource, Failure> {
+        let length = self.bytes.len();
+        if length > LARGEST_FETCHED {
+            return Err(Failure::usage(format!(
+                "spawnd has {length} bytes, and an instance fetches at most {LARGEST_FETCHED}"
+            ))
+            .hint("--deliver push sends it through ssh"));
+        }
         let url = address.replace("{arch}", self.word);
         DaemonSource::new(&url, &self.sha256)
             .ok_or_else(|| Failure::usage(format!("\"{url}\" is not an https address")))
@@ -177,7 +186,7 @@ mod tests {
         );
         check(|path| write(path, &elf(63)), "its digest is not that of the .json file");
         check(|path| write(&path.with_extension("json"), b"{}"), "missing field");
-        check(|path| fs::write(path, vec![0; 8_000_001]).unwrap(), "more than 8000000 bytes");
+        check(|path| fs::write(path, vec![0; 64_000_001]).unwrap(), "more than 64000000 bytes");
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn read_answer(
             return failed(format!("spawnd {version} does not run on {id}: {}", loader_line(output)), hint);
         }
         Some(DeliveryFault::NotStarted) => {
-            let message = format!("spawnd {version} was placed on {id} and does not start: {said}");
+            let message = format!("spawnd {version} was placed on {id} and does not work: {said}");
             return failed(message, format!("spawn logs {id} --spawnd"));
         }
         None if said.starts_with("sudo:") || code == 127 => {

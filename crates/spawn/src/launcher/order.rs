@@ -133,7 +133,7 @@ impl LaunchOrder {
             groups: value(&settings.groups).unwrap_or_default(),
             ssh_from: settings.ssh.from.value.clone(),
             open: args.open,
-            role: (settings.role.origin != SettingOrigin::Default).then(|| settings.role.value.clone()),
+            role: settings.chosen_role().map(String::from),
             access: LaunchAccess {
                 deliver: settings.deliver.value.clone(),
                 user: value(&settings.ssh.user),
@@ -156,6 +156,7 @@ impl LaunchOrder {
             role: self.role.as_deref(),
             ssh_from: &self.ssh_from,
             open: self.open,
+            compares_role: false,
         }
     }
 }
@@ -215,8 +216,8 @@ fn bound(args: &LaunchArgs, settings: &SpawnSettings, ports: &Ports<'_>) -> Resu
     }
 }
 
-/// Reads an instant, or a clock time in the user's time zone.
-fn parse_end(text: &str, ports: &Ports<'_>) -> Result<Timestamp, Failure> {
+/// Reads the instant or the clock time of `--until`. A clock time is in the user's time zone.
+pub(crate) fn parse_end(text: &str, ports: &Ports<'_>) -> Result<Timestamp, Failure> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }

@@ -17,8 +17,9 @@ use crate::launcher::plan_file::LaunchPlanFile;
 use crate::launcher::user_data::{OwnUserData, compose_user_data};
 use crate::owner::owners;
 use crate::ports::cloud_failure_in;
-use crate::prices::{HourlyPrice, price_of};
+use crate::prices::{HourlyPrice, ZonePrice, price_of, zone_prices_of};
 use crate::provision::plan_provision;
+use crate::ssh::login_user;
 
 /// A launch that can be shown or carried out.
 pub(crate) struct PreparedLaunch {
@@ -28,6 +29,8 @@ pub(crate) struct PreparedLaunch {
     pub(crate) terms: Terms,
     /// The price per hour, or why there is none.
     pub(crate) price: Result<HourlyPrice, String>,
+    /// The spot prices by zone, the lowest first; empty for a launch on demand.
+    zone_prices: Vec<ZonePrice>,
     /// The key pair, the security groups and the role.
     pub(crate) provisions: ProvisionPlan,
     /// The choices, with the image's id.
@@ -77,12 +80,19 @@ impl PreparedLaunch {
             DaemonFile::load(&ports.executable, architecture)?;
         }
         request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
+        let user = login_user(&image);
         order.image = image.id;
-        let price = price_of(&request, ports, caller.now);
+        let price = price_of(&request, &image.platform, ports, caller.now);
+        let zone_prices = match &request.spot {
+            // Without prices, `price` has the reason.
+            Some(_) => zone_prices_of(&request, &image.platform, ports, caller.now).unwrap_or_default(),
+            None => Vec::new(),
+        };
         let mut record = LaunchRecord::new(id, caller.account.clone(), request, caller.now);
         record.access = order.access.clone();
+        record.access.user.get_or_insert_with(|| user.to_string());
         record.fresh = !provisions.is_settled();
-        let mut prepared = PreparedLaunch { record, terms, price, order, provisions, own };
+        let mut prepared = PreparedLaunch { record, terms, price, zone_prices, order, provisions, own };
         prepared.use_provisions(prepared.provisions.existing());
         prepared.check_price()?;
         Ok(prepared)
@@ -144,6 +154,11 @@ impl PreparedLaunch {
                 domain::format_span(self.terms.budget)
             )),
             Err(why) => printer.note(&format!("the price is unknown: {why}")),
+        }
+        if self.zone_prices.len() > 1 {
+            let one = |zone: &ZonePrice| format!("{} {}", zone.az_id, zone.price.amount.normalize());
+            let zones: Vec<String> = self.zone_prices.iter().map(one).collect();
+            printer.note(&format!("price by zone, which --zone chooses: {}", zones.join(", ")));
         }
     }
 

@@ -12,6 +12,7 @@ use fleet::ports::{CallerAccount, InstanceSelector, RegionInstances};
 
 use crate::Ports;
 use crate::delivery::{DeliveredDaemon, DeliveryMethod, push};
+use crate::instance_traces::write_traces;
 use crate::journal::{LaunchJournal, LaunchLock};
 use crate::launcher::environment::write_environment;
 use crate::launcher::prepared::context_of;
@@ -45,8 +46,9 @@ pub(crate) fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, F
             journal.release(lock, &launch);
             continue;
         }
-        let exit = drive_to_outcome(launch, lock, &caller, &journal, ports, printer)
-            .and_then(|(launch, outcome)| report_outcome(&launch, outcome, &BTreeMap::new(), ports, printer));
+        let exit = drive_to_outcome(launch, lock, &caller, &journal, ports, printer).and_then(
+            |(launch, outcome)| report_outcome(&launch, outcome, &BTreeMap::new(), &caller, ports, printer),
+        );
         match exit {
             Ok(Exit::Done) => {}
             other if ended.is_ok() => ended = other,
@@ -125,12 +127,22 @@ pub(crate) fn report_outcome(
     launch: &LaunchRecord,
     outcome: LaunchOutcome,
     variables: &BTreeMap<String, String>,
+    caller: &CallerAccount,
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let again = "spawn launch --resume checks again";
     match outcome {
-        LaunchOutcome::Running(seen) => report_instance(launch, &seen, variables, ports, printer),
+        LaunchOutcome::Running(seen) => {
+            let reported = report_instance(launch, &seen, variables, ports, printer);
+            let host = write_traces(&seen, caller, caller.now, ports, printer);
+            if reported.is_ok() {
+                let host =
+                    host.map_or_else(|| format!("spawn connect {}", seen.id), |host| format!("ssh {host}"));
+                printer.note(&format!("{host} opens a shell on it"));
+            }
+            reported
+        }
         LaunchOutcome::Unread(id, why) => {
             Err(Failure::broken(format!("{id} was launched, but could not be read back: {why}")).hint(again))
         }
@@ -167,7 +179,7 @@ fn report_instance(
     ports: &Ports<'_>,
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
-    let price = price_of(&launch.request, ports, launch.planned).ok();
+    let price = price_of(&launch.request, seen.platform(), ports, launch.planned).ok();
     let delivered = deliver(launch, seen, variables, ports, printer);
     let daemon = delivered.as_ref().ok().and_then(|daemon| daemon.as_ref());
     printer.report(&launch_report(launch, Some(seen), price.as_ref(), daemon), ports.encode)?;

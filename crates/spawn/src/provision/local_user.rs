@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use console::Failure;
 use durable::FileLock;
 use fleet::provision::{KeyRequest, OwnKey};
-use sha2::{Digest, Sha256};
 
+use crate::ssh::PublicKey;
 use crate::{Ports, ProcessCommand};
 
 /// The file of a key that spawn makes. It is no default identity of ssh, so it is offered to no
@@ -21,8 +21,6 @@ use crate::{Ports, ProcessCommand};
 const OWN_FILE: &str = "spawn_ed25519";
 /// The files that are looked at first.
 const FIRST: [&str; 2] = ["id_ed25519", OWN_FILE];
-/// The kind of key that is imported.
-const KIND: &str = "ssh-ed25519";
 /// The largest file with a public key.
 const LARGEST: u64 = 16 * 1024;
 /// The longest run of ssh-keygen and ssh-add.
@@ -81,21 +79,14 @@ fn output_of(program: &str, words: &[&Path], ports: &Ports<'_>) -> Option<String
     (output.code == Some(0)).then(|| String::from_utf8(output.stdout).ok()).flatten()
 }
 
-/// Parses an ed25519 key in OpenSSH's format. Its comment is left out: it may name the user.
+/// Reads an ed25519 key in OpenSSH's format. Its comment is left out: it may name the user.
 fn own_key(text: &str) -> Option<OwnKey> {
-    let mut words = text.lines().next()?.split_ascii_whitespace();
-    let (kind, encoded) = (words.next()?, words.next()?);
-    let blob = STANDARD.decode(encoded).ok()?;
-    let head = [&11u32.to_be_bytes()[..], KIND.as_bytes(), &32u32.to_be_bytes()].concat();
-    if kind != KIND || !blob.starts_with(&head) || blob.len() != head.len() + 32 {
-        return None;
-    }
-    let digest = Sha256::digest(&blob);
-    let short: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let key = PublicKey::parse(text.lines().next()?).filter(PublicKey::is_ed25519)?;
+    let digest = key.digest();
     Some(OwnKey {
-        name: format!("spawn-{short}"),
+        name: format!("spawn-{}", domain::hex(&digest[..16])),
         fingerprint: STANDARD_NO_PAD.encode(digest),
-        public_key: format!("{KIND} {}", STANDARD.encode(&blob)),
+        public_key: key.line(),
     })
 }
 
@@ -139,6 +130,9 @@ pub(super) fn host_name() -> String {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     const LINE: &str =

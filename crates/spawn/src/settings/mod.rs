@@ -148,6 +148,11 @@ impl SpawnSettings {
         Ok(SpawnSettings { ignored, ..parsed })
     }
 
+    /// Returns the role that a source names, which may be `none`; none for spawn's own.
+    pub(crate) fn chosen_role(&self) -> Option<&str> {
+        (self.role.origin != SettingOrigin::Default).then_some(self.role.value.as_str())
+    }
+
     /// Parses merged values.
     fn parse(
         merged: MergedValues,

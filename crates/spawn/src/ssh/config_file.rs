@@ -16,7 +16,7 @@ use super::known_hosts::is_instance_id;
 use super::login_user::is_user;
 
 const HEAD: &str = "# Written by `spawn ssh-config`, which replaces every change.\n";
-/// The beginning of the line before each block; the id and the region follow.
+/// The beginning of the line before each block; the id, the region and the account follow.
 const MARK: &str = "# instance ";
 /// The most bytes of a configuration.
 const LONGEST: u64 = 4 * 1024 * 1024;
@@ -28,6 +28,8 @@ pub(crate) struct ConfigHost {
     pub(crate) id: String,
     /// The region's code.
     pub(crate) region: String,
+    /// The number of the account that it runs in.
+    pub(crate) account: String,
     /// The name for ssh, checked with [`is_alias`]; none if only the id can be one.
     pub(crate) alias: Option<String>,
     /// The login user.
@@ -46,17 +48,26 @@ pub(crate) struct ConfigFiles {
     /// The user's `~/.ssh/config`, which may be a link.
     users: PathBuf,
     known_hosts: PathBuf,
-    executable: PathBuf,
+    proxy: ProxyProgram,
+}
+
+/// The program that a `ProxyCommand` starts.
+#[derive(Debug, Clone)]
+pub(crate) struct ProxyProgram {
+    /// The executable `mycelium`.
+    pub(crate) executable: PathBuf,
+    /// The profile of `--account`; none for the credentials of the time of the connection.
+    pub(crate) profile: Option<String>,
 }
 
 impl ConfigFiles {
     /// Returns the files of a user with this home folder. `folder` has spawn's ssh files.
-    pub(crate) fn new(folder: &Path, home: &Path, executable: &Path) -> ConfigFiles {
+    pub(crate) fn new(folder: &Path, home: &Path, proxy: ProxyProgram) -> ConfigFiles {
         ConfigFiles {
             own: folder.join("config"),
             users: home.join(".ssh").join("config"),
             known_hosts: folder.join("known_hosts"),
-            executable: executable.to_path_buf(),
+            proxy,
         }
     }
 
@@ -75,27 +86,46 @@ impl ConfigFiles {
         Ok(host_names(&read(&self.users)?))
     }
 
-    /// Writes the blocks of these instances. Blocks in the regions that were not read stay.
-    pub(crate) fn write(&self, hosts: &[ConfigHost], read_regions: &[String]) -> Result<(), Failure> {
+    /// Writes the blocks of these instances of an account. Blocks of other accounts, and of regions
+    /// that were not read, stay. Returns the ids in the blocks that were removed.
+    pub(crate) fn write(
+        &self,
+        hosts: &[ConfigHost],
+        account: &str,
+        read_regions: &[String],
+    ) -> Result<Vec<String>, Failure> {
         let old = read(&self.own)?;
-        let kept = blocks(&old).filter(|(_, region, _)| !read_regions.iter().any(|read| read == region));
-        let kept: String = kept.map(|(.., block)| block).collect();
-        self.save(hosts, &kept)
+        let (read, kept): (Vec<ConfigBlock<'_>>, Vec<_>) = blocks(&old).partition(|block| {
+            read_regions.iter().any(|read| read == block.region)
+                && block.account.is_none_or(|known| known == account)
+        });
+        self.save(hosts, &kept)?;
+        let is_gone = |block: &&ConfigBlock<'_>| !hosts.iter().any(|host| host.id == block.id);
+        Ok(read.iter().filter(is_gone).map(|block| block.id.to_string()).collect())
     }
 
     /// Writes the block of one instance before all others, so that its name is the newest one's.
     pub(crate) fn update(&self, host: &ConfigHost) -> Result<(), Failure> {
         let old = read(&self.own)?;
-        let kept: String = blocks(&old).filter(|(id, ..)| *id != host.id).map(|(.., block)| block).collect();
+        let kept: Vec<ConfigBlock<'_>> = blocks(&old).filter(|block| block.id != host.id).collect();
         self.save(std::slice::from_ref(host), &kept)
     }
 
-    fn save(&self, hosts: &[ConfigHost], kept: &str) -> Result<(), Failure> {
+    /// Removes the block of an instance.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), Failure> {
+        let old = read(&self.own)?;
+        let (gone, kept): (Vec<ConfigBlock<'_>>, Vec<_>) = blocks(&old).partition(|block| block.id == id);
+        if gone.is_empty() { Ok(()) } else { self.save(&[], &kept) }
+    }
+
+    fn save(&self, hosts: &[ConfigHost], kept: &[ConfigBlock<'_>]) -> Result<(), Failure> {
         let mut text = String::from(HEAD);
         for host in hosts {
-            text.push_str(&block(host, &self.executable, &self.known_hosts)?);
+            text.push_str(&block(host, &self.proxy, &self.known_hosts)?);
         }
-        text.push_str(kept);
+        kept.iter().for_each(|block| text.push_str(&block.text));
+        let folder = self.own.parent().unwrap_or(&self.own);
+        durable::create_private_folder(folder).map_err(|error| unwritten(folder, &error))?;
         durable::write_atomic(&self.own, text.as_bytes(), PRIVATE)
             .map_err(|error| unwritten(&self.own, &error))
     }
@@ -131,41 +161,53 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Returns the block of an instance.
-fn block(host: &ConfigHost, executable: &Path, known_hosts: &Path) -> Result<String, Failure> {
-    let ConfigHost { id, region, user, .. } = host;
-    if !is_instance_id(id) || !is_user(user) || !domain::Region::is_valid(region) {
+fn block(host: &ConfigHost, program: &ProxyProgram, known_hosts: &Path) -> Result<String, Failure> {
+    let ConfigHost { id, region, account, user, .. } = host;
+    let is_account = account.bytes().all(|byte| byte.is_ascii_digit()) && !account.is_empty();
+    if !is_instance_id(id) || !is_user(user) || !domain::Region::is_valid(region) || !is_account {
         return Err(Failure::broken(format!("{id:?} cannot be a host of ssh")));
     }
     let names = host.alias.iter().chain([id]).cloned().collect::<Vec<_>>().join(" ");
-    let mut text = format!("{MARK}{id} {region}\nHost {names}\n    HostName {id}\n    User {user}\n");
+    let mut text =
+        format!("{MARK}{id} {region} {account}\nHost {names}\n    HostName {id}\n    User {user}\n");
     for (name, value) in host_options(id, known_hosts)? {
         text.push_str(&format!("    {name} {value}\n"));
     }
     text.push_str(&format!("    IdentityFile {}\n", quoted_path(&host.identity)?));
-    let proxy = proxy_command(host, executable)?;
+    let proxy = proxy_command(host, program)?;
     text.push_str(&format!("    ProxyCommand {proxy}\n\n"));
     Ok(text)
 }
 
 /// Returns the command that ssh's shell starts, with the tokens of ssh escaped.
-fn proxy_command(host: &ConfigHost, executable: &Path) -> Result<String, Failure> {
-    let executable = executable
-        .to_str()
-        .filter(|path| !path.chars().any(char::is_control))
-        .ok_or_else(|| Failure::broken(format!("ssh cannot use the path {}", executable.display())))?;
-    let mut words =
-        vec![executable, "spawn", "proxy", &host.id, "--region", &host.region, "--user", &host.user];
+fn proxy_command(host: &ConfigHost, program: &ProxyProgram) -> Result<String, Failure> {
+    let path =
+        program.executable.to_str().filter(|path| !path.chars().any(char::is_control)).ok_or_else(|| {
+            Failure::broken(format!("ssh cannot use the path {}", program.executable.display()))
+        })?;
+    let mut words = vec![path, "spawn", "proxy", &host.id, "--region", &host.region, "--user", &host.user];
+    words.extend(program.profile.iter().flat_map(|profile| ["--account", profile]));
     if host.sends_key {
         words.push("--send-key");
     }
     Ok(quote_words(&words)?.replace('%', "%%"))
 }
 
-/// Returns the blocks of a file with their ids and regions.
-fn blocks(text: &str) -> impl Iterator<Item = (&str, &str, String)> {
+/// A block of the file.
+struct ConfigBlock<'a> {
+    id: &'a str,
+    region: &'a str,
+    /// Blocks of the first versions name no account.
+    account: Option<&'a str>,
+    text: String,
+}
+
+/// Returns the blocks of a file.
+fn blocks(text: &str) -> impl Iterator<Item = ConfigBlock<'_>> {
     text.split(MARK).skip(1).filter_map(|part| {
-        let (id, region) = part.lines().next()?.split_once(' ')?;
-        Some((id, region, format!("{MARK}{part}")))
+        let mut words = part.lines().next()?.split(' ');
+        let (id, region) = (words.next()?, words.next()?);
+        Some(ConfigBlock { id, region, account: words.next(), text: format!("{MARK}{part}") })
     })
 }
 
@@ -196,10 +238,13 @@ pub(crate) fn is_alias(name: &str, taken: &BTreeSet<String>) -> bool {
 mod tests {
     use super::*;
 
+    const ACCOUNT: &str = "111122223333";
+
     fn host(id: &str, region: &str, alias: Option<&str>) -> ConfigHost {
         ConfigHost {
             id: id.into(),
             region: region.into(),
+            account: ACCOUNT.into(),
             alias: alias.map(String::from),
             user: "ec2-user".into(),
             identity: "/home/a/.ssh/id".into(),
@@ -209,8 +254,11 @@ mod tests {
 
     fn files(home: &Path) -> ConfigFiles {
         let folder = home.join(".config/mycelium/ssh");
-        durable::create_private_folder(&folder).unwrap();
-        ConfigFiles::new(&folder, home, Path::new("/opt/it's 100%/mycelium"))
+        let proxy = ProxyProgram {
+            executable: "/opt/it's 100%/mycelium".into(),
+            profile: Some("$(work)".to_string()),
+        };
+        ConfigFiles::new(&folder, home, proxy)
     }
 
     #[test]
@@ -219,7 +267,7 @@ mod tests {
         let files = files(home.path());
         let mut try_host = host("i-1", "eu-west-1", Some("try"));
         try_host.sends_key = true;
-        files.write(&[try_host], &["eu-west-1".into()]).unwrap();
+        files.write(&[try_host], ACCOUNT, &["eu-west-1".into()]).unwrap();
         let text = fs::read_to_string(files.path()).unwrap();
         for line in [
             "Host try i-1",
@@ -227,7 +275,7 @@ mod tests {
             "    HostKeyAlias i-1",
             "    StrictHostKeyChecking yes",
             "    IdentityFile \"/home/a/.ssh/id\"",
-            r"    ProxyCommand '/opt/it'\''s 100%%/mycelium' 'spawn' 'proxy' 'i-1' '--region' 'eu-west-1' '--user' 'ec2-user' '--send-key'",
+            r"    ProxyCommand '/opt/it'\''s 100%%/mycelium' 'spawn' 'proxy' 'i-1' '--region' 'eu-west-1' '--user' 'ec2-user' '--account' '$(work)' '--send-key'",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }
@@ -241,14 +289,21 @@ mod tests {
         let files = files(home.path());
         let ids = || -> Vec<String> {
             let text = fs::read_to_string(files.path()).unwrap();
-            blocks(&text).map(|(id, ..)| id.to_string()).collect()
+            blocks(&text).map(|block| block.id.to_string()).collect()
         };
         let all = ["eu-west-1".to_string(), "us-east-1".to_string()];
-        files.write(&[host("i-1", "eu-west-1", None), host("i-2", "us-east-1", None)], &all).unwrap();
-        files.write(&[host("i-3", "eu-west-1", None)], &all[..1]).unwrap();
+        let first = [host("i-1", "eu-west-1", None), host("i-2", "us-east-1", None)];
+        assert_eq!(files.write(&first, ACCOUNT, &all).unwrap(), [""; 0]);
+        assert_eq!(files.write(&[host("i-3", "eu-west-1", None)], ACCOUNT, &all[..1]).unwrap(), ["i-1"]);
         assert_eq!(ids(), ["i-3", "i-2"]);
         files.update(&host("i-2", "us-east-1", Some("try"))).unwrap();
         assert_eq!(ids(), ["i-2", "i-3"]);
+        let other = ConfigHost { account: "444455556666".into(), ..host("i-4", "eu-west-1", None) };
+        assert_eq!(files.write(&[other], "444455556666", &all).unwrap(), [""; 0]);
+        assert_eq!(ids(), ["i-4", "i-2", "i-3"]);
+        files.remove("i-2").unwrap();
+        files.remove("i-2").unwrap();
+        assert_eq!(ids(), ["i-4", "i-3"]);
     }
 
     #[test]

@@ -7,10 +7,12 @@ use console::Failure;
 use fleet::instance::InstanceView;
 use fleet::ports::{CallerAccount, KeyPairView};
 
-use super::config_file::{ConfigFiles, ConfigHost, is_alias};
+use super::config_file::{ConfigFiles, ConfigHost, ProxyProgram, is_alias};
 use super::identity::{UserKey, find_key, list_user_keys};
+use super::known_hosts::KnownHosts;
+use super::login_user::{recorded_user, user_of_image};
 use super::public_key::PublicKey;
-use super::session::{identity_file, user_of};
+use super::session::identity_file;
 use super::session_args::ssh_settings;
 use super::throwaway::make_key;
 use crate::Ports;
@@ -49,6 +51,7 @@ impl<'a> HostMaker<'a> {
         Ok(ConfigHost {
             id: instance.id.clone(),
             region: instance.region.clone(),
+            account: instance.account.clone(),
             alias: instance.name().filter(|name| is_alias(name, &self.taken)).map(String::from),
             user: self.user_of(instance),
             identity,
@@ -68,15 +71,18 @@ impl<'a> HostMaker<'a> {
     }
 
     fn user_of(&mut self, instance: &InstanceView) -> String {
-        let image = instance.details.image.clone();
-        let found = || user_of(instance, self.user.as_deref(), self.ports);
-        self.users.entry(image).or_insert_with(found).clone()
+        let chosen = self.user.clone().or_else(|| recorded_user(instance, self.ports));
+        let of_image = || user_of_image(instance, self.ports);
+        let known = || self.users.entry(instance.details.image.clone()).or_insert_with(of_image).clone();
+        chosen.unwrap_or_else(known)
     }
 }
 
 /// Returns the configuration files of this user.
 pub(crate) fn config_files(ports: &Ports<'_>) -> ConfigFiles {
-    ConfigFiles::new(&ports.ssh_folder(), &ports.home, &ports.executable)
+    let profile = ports.aws_profile.map(String::from);
+    let proxy = ProxyProgram { executable: ports.executable.clone(), profile };
+    ConfigFiles::new(&ports.ssh_folder(), &ports.home, proxy)
 }
 
 /// Returns the private file and the public half of the key that ssh uses with Instance Connect. It
@@ -93,17 +99,34 @@ pub(crate) fn connect_key(ports: &Ports<'_>) -> Result<(PathBuf, PublicKey), Fai
     }
 }
 
-/// Writes one instance of the caller into the configuration, if `spawn ssh-config` made one.
+/// Writes one instance of the caller into the configuration, if `spawn ssh-config` made one. Returns
+/// the name under which ssh reaches it.
 pub(crate) fn update_host(
     instance: &InstanceView,
     caller: &CallerAccount,
     ports: &Ports<'_>,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     let files = config_files(ports);
     if !files.exists() || !is_own(instance, caller, ports) {
-        return Ok(());
+        return Ok(None);
     }
-    files.update(&HostMaker::new(ports)?.host(instance)?)
+    let host = HostMaker::new(ports)?.host(instance)?;
+    files.update(&host)?;
+    Ok(Some(host.alias.unwrap_or(host.id)))
+}
+
+/// Removes an instance that has ended for good from the configuration, with its pinned keys.
+pub(crate) fn forget_host(id: &str, ports: &Ports<'_>) -> Result<(), Failure> {
+    let files = config_files(ports);
+    if files.exists() {
+        files.remove(id)?;
+    }
+    forget_host_keys(&[id], ports)
+}
+
+/// Removes the pinned keys of instances that have ended for good.
+pub(crate) fn forget_host_keys(ids: &[&str], ports: &Ports<'_>) -> Result<(), Failure> {
+    if ids.is_empty() { Ok(()) } else { KnownHosts::open(&ports.ssh_folder())?.forget(ids) }
 }
 
 /// Whether an instance belongs to the caller. The name of another user's instance is not ours to

@@ -115,7 +115,9 @@ fn agent_keys(processes: &dyn ProcessRunner) -> Vec<PublicKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ssh::tests::{AgentWith, ED25519, ED25519_FILE, LOCKED, LOCKED_FILE, RSA, RSA_FILE, RSA_SHA1};
+    use crate::ssh::tests::{
+        ED25519, ED25519_FILE, LOCKED, LOCKED_FILE, RSA, RSA_FILE, RSA_SHA1, agent_with,
+    };
 
     fn pair(public_key: Option<&str>, fingerprint: &str) -> KeyPairView {
         let public_key = public_key.map(String::from);
@@ -134,13 +136,13 @@ mod tests {
         fs::write(at("known_hosts"), format!("host {ED25519}\n")).unwrap();
         fs::create_dir(at("folder")).unwrap();
         let places = |agent: &str| -> Vec<KeyPlace> {
-            list_user_keys(folder.path(), &AgentWith(agent)).into_iter().map(|key| key.place).collect()
+            list_user_keys(folder.path(), &agent_with(agent)).into_iter().map(|key| key.place).collect()
         };
         let plain = |name: &str| KeyPlace::PlainFile(at(name));
         let locked = KeyPlace::LockedFile(at("a_locked"));
         assert_eq!(places(""), [plain("aws.pem"), plain("id_ed25519"), locked]);
         assert_eq!(places(LOCKED), [KeyPlace::Agent, plain("aws.pem"), plain("id_ed25519")]);
-        assert_eq!(list_user_keys(&at("missing"), &AgentWith("")), []);
+        assert_eq!(list_user_keys(&at("missing"), &agent_with("")), []);
     }
 
     #[test]
@@ -149,7 +151,7 @@ mod tests {
         fs::write(folder.path().join("aws.pem"), RSA_FILE).unwrap();
         fs::write(folder.path().join("id"), ED25519_FILE).unwrap();
         let check = |agent: &str, pair: KeyPairView, expected: Option<&str>| {
-            let keys = list_user_keys(folder.path(), &AgentWith(agent));
+            let keys = list_user_keys(folder.path(), &agent_with(agent));
             let found = find_key(&keys, &pair).map(|key| key.public.clone());
             assert_eq!(found, expected.and_then(PublicKey::parse), "{pair:?}");
         };

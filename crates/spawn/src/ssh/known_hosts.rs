@@ -52,6 +52,19 @@ impl KnownHosts {
         durable::write_atomic(&self.path, text.as_bytes(), PRIVATE).map_err(failed)
     }
 
+    /// Removes the keys of these instances, which have ended for good.
+    pub(crate) fn forget(&self, ids: &[&str]) -> Result<(), Failure> {
+        let failed = |error: io::Error| unusable(&self.path, &error);
+        let _lock = FileLock::exclusive(&self.path.with_extension("lock")).map_err(failed)?;
+        let text = self.text()?;
+        let is_kept = |line: &&str| !line.split_once(' ').is_some_and(|(name, _)| ids.contains(&name));
+        let kept: String = text.split_inclusive('\n').filter(is_kept).collect();
+        if kept == text {
+            return Ok(());
+        }
+        durable::write_atomic(&self.path, kept.as_bytes(), PRIVATE).map_err(failed)
+    }
+
     fn text(&self) -> Result<String, Failure> {
         match durable::read_text(&self.path, LONGEST) {
             Ok(text) => Ok(text),
@@ -91,6 +104,18 @@ mod tests {
         assert_eq!(known.keys("i-12").unwrap(), [other, one.clone()]);
         let text = std::fs::read_to_string(known.path()).unwrap();
         assert_eq!(text.lines().next(), Some(format!("i-1 {}", one.line()).as_str()));
+    }
+
+    #[test]
+    fn the_keys_of_an_ended_instance_are_removed_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = KnownHosts::open(&folder.path().join("ssh")).unwrap();
+        let (one, other) = (PublicKey::parse(ED25519).unwrap(), PublicKey::parse(LOCKED).unwrap());
+        known.pin("i-1", &[one.clone(), other.clone()]).unwrap();
+        known.pin("i-12", std::slice::from_ref(&other)).unwrap();
+        known.forget(&["i-1", "i-3"]).unwrap();
+        assert_eq!(known.keys("i-1").unwrap(), []);
+        assert_eq!(known.keys("i-12").unwrap(), [other]);
     }
 
     #[test]

@@ -1,9 +1,14 @@
-//! The user that an image creates for logins.
+//! The user for logins: the one that was chosen, else the one in the record of the launch, else the
+//! one that the image creates.
 
 use fleet::image::ImageFacts;
+use fleet::instance::InstanceView;
+
+use crate::Ports;
+use crate::journal::find_record;
 
 /// The user where the image's is unknown: that of Amazon Linux, and of most images in AWS.
-pub(crate) const DEFAULT_USER: &str = "ec2-user";
+const DEFAULT_USER: &str = "ec2-user";
 
 /// One line of the table: an owner (empty for any), a part of the image's name in lower case, and
 /// the user. The first line that fits counts.
@@ -39,6 +44,26 @@ pub(crate) fn login_user(image: &ImageFacts) -> &'static str {
         (owner.is_empty() || *owner == image.owner) && name.contains(part)
     };
     USERS.iter().find(fits).map_or(DEFAULT_USER, |(.., user)| user)
+}
+
+/// Returns the login user of an instance: the chosen one, else that of its launch, else that of its
+/// image.
+pub(crate) fn user_of(instance: &InstanceView, chosen: Option<&str>, ports: &Ports<'_>) -> String {
+    let recorded = || recorded_user(instance, ports).unwrap_or_else(|| user_of_image(instance, ports));
+    chosen.map_or_else(recorded, String::from)
+}
+
+/// Returns the login user in the record of the launch, if this machine launched the instance.
+pub(crate) fn recorded_user(instance: &InstanceView, ports: &Ports<'_>) -> Option<String> {
+    find_record(instance, &ports.journal_folder())?.access.user
+}
+
+/// Returns the login user that an instance's image creates; the most frequent one if the image
+/// cannot be read.
+pub(crate) fn user_of_image(instance: &InstanceView, ports: &Ports<'_>) -> String {
+    let image = instance.details.image.as_deref();
+    let image = image.and_then(|image| ports.images.describe_image(&instance.region, image).ok());
+    image.map_or(DEFAULT_USER, |image| login_user(&image)).to_string()
 }
 
 /// Whether a text can be a user of Linux: it is never an option or another word of a command.

@@ -32,9 +32,12 @@ mod throwaway;
 
 pub(crate) use arguments::{jump_command, quote_words};
 pub(crate) use config_file::ConfigHost;
-pub(crate) use config_hosts::{HostMaker, config_files, connect_key, is_own, update_host};
+pub(crate) use config_hosts::{
+    HostMaker, config_files, connect_key, forget_host, forget_host_keys, is_own, update_host,
+};
 pub(crate) use host_key::console_host_keys;
 pub(crate) use known_hosts::is_instance_id;
+pub(crate) use login_user::login_user;
 pub(crate) use private_key::read_private_key;
 pub(crate) use public_key::PublicKey;
 pub(crate) use session::{

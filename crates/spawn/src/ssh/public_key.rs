@@ -5,9 +5,11 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use sha2::{Digest, Sha256};
 
+const ED25519: &str = "ssh-ed25519";
+
 /// The kinds of keys that are read. Any other kind is ignored.
 const KINDS: [&str; 7] = [
-    "ssh-ed25519",
+    ED25519,
     "ecdsa-sha2-nistp256",
     "ecdsa-sha2-nistp384",
     "ecdsa-sha2-nistp521",
@@ -44,12 +46,12 @@ impl PublicKey {
         let mut fields = WireReader(&blob);
         let name = fields.string()?;
         let kind = KINDS.into_iter().find(|kind| kind.as_bytes() == name)?;
-        let mut count = 0;
+        let mut lengths = Vec::new();
         while !fields.0.is_empty() {
-            fields.string()?;
-            count += 1;
+            lengths.push(fields.string()?.len());
         }
-        (count > 0).then_some(PublicKey { kind, blob })
+        let is_whole = if kind == ED25519 { lengths == [32] } else { !lengths.is_empty() };
+        is_whole.then_some(PublicKey { kind, blob })
     }
 
     /// Returns an RSA key of this exponent and modulus, as DER integers have them.
@@ -69,7 +71,17 @@ impl PublicKey {
 
     /// Returns its fingerprint as OpenSSH writes it: `SHA256:` and base64 without padding.
     pub(crate) fn fingerprint(&self) -> String {
-        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(&self.blob)))
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(self.digest()))
+    }
+
+    /// Returns the SHA-256 digest of its content, which identifies it.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.blob).into()
+    }
+
+    /// Whether it is an ed25519 key that needs no hardware.
+    pub(crate) fn is_ed25519(&self) -> bool {
+        self.kind == ED25519
     }
 
     /// Returns the content in the format of RFC 4253.
@@ -129,8 +141,9 @@ mod tests {
         check(&format!("ssh-ed25519 {body}AAAA"));
         check(&format!("command=\"rm\" {LINE}"));
         check(&format!("# {LINE}"));
-        // The name of the kind alone, and a kind that no one knows.
+        // The name of the kind alone, a key that is too short, and an unknown kind.
         check("ssh-rsa AAAAB3NzaC1yc2E=");
+        check("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAQE=");
         check("ssh-none AAAACHNzaC1ub25lAAAAAQE=");
     }
 

@@ -17,7 +17,7 @@ use super::client::{PROBE_LIMIT, not_started, start_ssh};
 use super::host_pin::ensure_pinned;
 use super::identity::{KeyPlace, UserKey, find_key, key_of_file, list_user_keys};
 use super::known_hosts::KnownHosts;
-use super::login_user::{DEFAULT_USER, login_user};
+use super::login_user::user_of;
 use super::session_failure::{SessionFailure, SessionFault};
 use super::throwaway::ThrowawayKey;
 use crate::{Ports, ProcessCommand, ProcessOutput};
@@ -314,7 +314,8 @@ pub(crate) fn pin_host(
     let call = SshCall {
         id: &instance.id,
         address: address_of(instance, options.jump.is_some())?,
-        user: DEFAULT_USER,
+        // Reading a host key sends no user.
+        user: "none",
         known_hosts: known.path(),
         identity: None,
         jump: options.jump.as_deref(),
@@ -360,15 +361,6 @@ pub(crate) fn address_of(instance: &InstanceView, has_jump: bool) -> Result<IpAd
         SessionFailure::of(SessionFault::Unreachable, format!("{id} has no address yet"))
             .hint("run the same command again in a minute")
     })
-}
-
-/// Returns the login user: the chosen one, else that of the image.
-pub(crate) fn user_of(instance: &InstanceView, chosen: Option<&str>, ports: &Ports<'_>) -> String {
-    let of_image = || {
-        let image = instance.details.image.as_deref()?;
-        Some(login_user(&ports.images.describe_image(&instance.region, image).ok()?))
-    };
-    chosen.map_or_else(|| of_image().unwrap_or(DEFAULT_USER).to_string(), String::from)
 }
 
 /// Returns the user's key that belongs to the key pair of an instance; none without one.

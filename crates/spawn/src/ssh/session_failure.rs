@@ -90,7 +90,7 @@ const LINES: usize = 4;
 
 /// Texts of OpenSSH, and the fault that each of them means. The first that is found counts: a
 /// changed host key also closes the connection.
-const TEXTS: [(&str, SessionFault); 15] = [
+const TEXTS: [(&str, SessionFault); 18] = [
     ("Host key verification failed", SessionFault::HostKeyChanged),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", SessionFault::HostKeyChanged),
     ("no matching host key type found", SessionFault::HostKeyChanged),
@@ -103,7 +103,10 @@ const TEXTS: [(&str, SessionFault); 15] = [
     ("Network is unreachable", SessionFault::Unreachable),
     ("Could not resolve hostname", SessionFault::Unreachable),
     ("Connection closed", SessionFault::Unreachable),
+    ("closed by remote host", SessionFault::Unreachable),
     ("Connection reset", SessionFault::Unreachable),
+    ("Broken pipe", SessionFault::Unreachable),
+    ("not responding", SessionFault::Unreachable),
     ("kex_exchange_identification", SessionFault::Unreachable),
     ("System is booting up", SessionFault::Unreachable),
 ];
@@ -132,6 +135,9 @@ mod tests {
              verification failed.\nConnection closed by 198.18.0.7 port 22",
             SessionFault::HostKeyChanged,
         );
+        check("Connection to 198.18.0.7 closed by remote host.", SessionFault::Unreachable);
+        check("client_loop: send disconnect: Broken pipe", SessionFault::Unreachable);
+        check("Timeout, server 198.18.0.7 not responding.", SessionFault::Unreachable);
         check("Bad owner or permissions on /home/a/.ssh/config", SessionFault::Other);
     }
 

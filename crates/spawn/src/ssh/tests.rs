@@ -1,12 +1,10 @@
 //! Keys for the tests of this folder, made with ssh-keygen; their fingerprints are those of OpenSSL
 //! and ssh-keygen.
 
-use std::io;
-use std::time::Duration;
-
 use super::key_fingerprint::is_fingerprint_of;
 use super::private_key::read_private_key;
 use super::public_key::PublicKey;
+use crate::process::testing::{AnsweredPrograms, not_installed};
 use crate::{ProcessCommand, ProcessOutput, ProcessRunner};
 
 /// ssh-keygen -t ed25519 -C try
@@ -89,31 +87,15 @@ const RSA_MD5: &str = "be:d2:c7:17:f4:ba:24:f1:fc:c6:16:09:75:ae:d0:47";
 /// ssh-keygen -l
 const ED25519_SHA256: &str = "L2ISTFJmGrwNoaHmc2bJoOFW2g9j+iYqUula85Jh1Hw";
 
-/// A machine with an agent that has these keys, and with no other program.
-pub(super) struct AgentWith<'a>(pub(super) &'a str);
-
-impl ProcessRunner for AgentWith<'_> {
-    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> io::Result<ProcessOutput> {
-        match command.program.to_str() {
-            Some("ssh-add") => {
-                let code = Some(i32::from(self.0.is_empty()));
-                Ok(ProcessOutput { code, stdout: self.0.as_bytes().to_vec(), stderr: Vec::new() })
-            }
-            _ => Err(io::ErrorKind::NotFound.into()),
+/// Returns a machine with an agent that has these keys, and with no other program.
+pub(super) fn agent_with(keys: &str) -> impl ProcessRunner {
+    AnsweredPrograms(move |command: &ProcessCommand| match command.program.to_str() {
+        Some("ssh-add") => {
+            let code = Some(i32::from(keys.is_empty()));
+            Ok(ProcessOutput { code, stdout: keys.as_bytes().to_vec(), stderr: Vec::new() })
         }
-    }
-
-    fn stream(
-        &self,
-        _: &ProcessCommand,
-        _: &mut dyn FnMut(&str) -> io::Result<()>,
-    ) -> io::Result<Option<i32>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn hand_over(&self, _: &ProcessCommand) -> io::Result<i32> {
-        Err(io::ErrorKind::NotFound.into())
-    }
+        _ => not_installed(),
+    })
 }
 
 fn key(line: &str) -> PublicKey {

@@ -32,6 +32,31 @@ fn a_plan_lists_what_is_created_and_its_price_with_its_age() {
 }
 
 #[test]
+fn the_price_is_that_of_the_images_platform() {
+    let check = |platform: &str, expected: &str| {
+        let cloud = memory();
+        cloud.add_image(ImageFacts {
+            id: "ami-own".into(),
+            platform: platform.into(),
+            architecture: "x86_64".into(),
+            root_gib: 10,
+            ..ImageFacts::default()
+        });
+        let words = [&LAUNCH[..], &["--image", "ami-own", "--dry-run"]].concat();
+        let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &words);
+        assert!(told.err.contains(expected), "{platform}: {}", told.err);
+        told.good();
+    };
+    check("Linux/UNIX", "price: 0.0104 USD per hour");
+    let unknown = "the price is unknown:";
+    check(
+        "Red Hat Enterprise Linux",
+        &format!("{unknown} there is no on-demand price of t3.micro in us-east-1"),
+    );
+    check("Ubuntu Pro", &format!("{unknown} the lake has no prices of Ubuntu Pro"));
+}
+
+#[test]
 fn a_dry_run_that_ec2_would_refuse_fails_with_the_hint_of_its_code() {
     let cloud = memory();
     let words = [&LAUNCH[..], &["--dry-run"]].concat();

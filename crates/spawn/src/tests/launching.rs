@@ -113,3 +113,22 @@ fn a_launch_that_is_stopped_at_once_is_no_success() {
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &LAUNCH);
     assert_eq!(told.failed(), format!("i-memory0000 was launched and is stopped: {why}"));
 }
+
+#[test]
+fn the_regions_of_the_account_are_read_once_a_day() {
+    let cloud = memory();
+    let desk = SpawnHome::new();
+    let launch = |expected: u32| {
+        desk.spawn(&faulty(&cloud, &[]), &[&LAUNCH[..], &["--dry-run"]].concat()).good();
+        assert_eq!(cloud.region_requests(), expected);
+    };
+    launch(1);
+    launch(1);
+    cloud.forward(SignedDuration::from_hours(24));
+    launch(2);
+    launch(2);
+    let other =
+        desk.spawn(&faulty(&cloud, &[]), &["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"]);
+    assert!(other.failed().contains("the closest match is eu-west-1"), "{}", other.failed());
+    assert_eq!(cloud.region_requests(), 3, "a region that was not known may exist by now");
+}

@@ -259,6 +259,7 @@ fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
     cloud.add(change(instance("i-paused", 2), |it| it.state = InstanceState::Stopped));
     cloud.add(change(instance("i-unbounded", 2), |it| drop(it.tags.remove(tag::EXPIRY))));
     cloud.add(change(instance("i-gone", 2), |it| it.state = InstanceState::Terminated));
+    cloud.add(change(instance("i-ending", -1), |it| it.state = InstanceState::ShuttingDown));
     cloud.add(change(instance("i-foreign", 2), |it| it.tags.clear()));
     let told = SpawnHome::new().spawn(&faulty(&cloud, &[]), &["list"]);
     assert!(told.err.contains("1 more were not launched by spawn"), "{}", told.err);
@@ -269,10 +270,13 @@ fn list_shows_time_left_and_the_reason_of_unknown_deadlines() {
         ",,,\"tag spawn:expiry is \"\"soon\"\", expected",
         "i-paused,,t3.micro,us-east-1,stopped,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,,,paused while it is stopped",
         ",,,no tag bounds its life",
+        "i-ending,,t3.micro,us-east-1,shutting-down,arn:aws:iam::111122223333:user/alice,2026-11-22T16:00:00Z,20h,,,ending",
     ] {
         assert!(out.contains(expected), "{expected}: {out}");
     }
-    assert_eq!(out.lines().count(), 6, "{out}");
+    assert_eq!(out.lines().count(), 7, "{out}");
+    let table = SpawnHome::new().spawn_table(&faulty(&cloud, &[]), &["list", "--state", "terminated"], None);
+    assert!(table.good().contains("terminated  ended"));
     assert_eq!(SpawnHome::new().spawn(&faulty(&memory(), &[]), &["list"]).ended, Ok(Exit::NothingMatched));
     let blind = faulty(&cloud, &[]);
     blind.blind.set(1);

@@ -296,6 +296,8 @@ fn an_extension_is_confirmed_by_spawnd() {
     assert_eq!(terms(&cloud), ExpiryTag { intent: BudgetIntent::Running(noon() + hours(8)), generation: 2 });
 }
 
+const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
+
 /// The programs of a machine that reaches the instance. spawnd answers on it with this status.
 struct ReachedInstance {
     status: ProcessOutput,
@@ -309,12 +311,8 @@ impl ReachedInstance {
     fn new(status: ProcessOutput) -> ReachedInstance {
         ReachedInstance { status, armed: None, commands: RefCell::default() }
     }
-}
 
-const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
-
-impl ProcessRunner for ReachedInstance {
-    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> std::io::Result<ProcessOutput> {
+    fn answer(&self, command: &ProcessCommand) -> std::io::Result<ProcessOutput> {
         let done = |stdout: &str| {
             let stdout = stdout.as_bytes().to_vec();
             Ok(ProcessOutput { code: Some(0), stdout, ..ProcessOutput::default() })
@@ -333,20 +331,8 @@ impl ProcessRunner for ReachedInstance {
                     None => Ok(self.status.clone()),
                 }
             }
-            _ => Err(std::io::ErrorKind::NotFound.into()),
+            _ => not_installed(),
         }
-    }
-
-    fn stream(
-        &self,
-        _: &ProcessCommand,
-        _: &mut dyn FnMut(&str) -> std::io::Result<()>,
-    ) -> std::io::Result<Option<i32>> {
-        Err(std::io::ErrorKind::NotFound.into())
-    }
-
-    fn hand_over(&self, _: &ProcessCommand) -> std::io::Result<i32> {
-        Err(std::io::ErrorKind::NotFound.into())
     }
 }
 
@@ -358,7 +344,7 @@ fn extend_reached(cloud: &MemoryFleet, reached: &ReachedInstance) -> SpawnRun {
     let (faulty, provisions) = (FaultyInstances::new(cloud), MemoryProvisions::with_default_vpc("us-east-1"));
     SpawnHome::new().with_ports(cloud, &faulty, &provisions, |ports, printer| {
         let ports = Ports {
-            processes: reached,
+            processes: &AnsweredPrograms(|command: &ProcessCommand| reached.answer(command)),
             home: ports.home.clone(),
             executable: ports.executable.clone(),
             ..*ports
@@ -462,8 +448,38 @@ fn an_extension_that_cannot_take_effect_writes_nothing() {
     );
     check(change(trial(), |it| it.state = InstanceState::ShuttingDown), "it is shutting-down", None);
     check(change(trial(), |it| drop(it.tags.remove(tag::EXPIRY))), "no tag bounds its life", None);
-    let invalid = spawn(&world(trial()), &["extend", "try", "soon"]);
-    assert_eq!(invalid.ended.as_ref().unwrap_err().kind, FailureKind::Usage);
+    for words in [&["extend", "try", "soon"][..], &["extend", "try"], &["extend", "try", "--until", "soon"]] {
+        let invalid = spawn(&world(trial()), words);
+        assert_eq!(invalid.ended.as_ref().unwrap_err().kind, FailureKind::Usage, "{words:?}");
+    }
+}
+
+#[test]
+fn an_extension_to_an_instant_sets_a_later_end() {
+    let with_daemon = || change(trial(), |it| drop(it.tags.insert(tag::SEEN.into(), seen_tag(2))));
+    let extend = |cloud: &MemoryFleet, time: &str| spawn(cloud, &["extend", "try", "--until", time]);
+    let cloud = world(with_daemon());
+    let out = extend(&cloud, "21:30").good();
+    assert!(out.contains("extended,9h30m,2026-11-23T21:30:00Z,spawnd,"), "{out}");
+    assert_eq!(terms(&cloud).intent, BudgetIntent::Running(noon() + SignedDuration::from_mins(570)));
+    let refused = |seen: InstanceView, time: &str, expected: &str, hint: Option<&str>| {
+        let cloud = world(seen.clone());
+        let ran = extend(&cloud, time);
+        assert_eq!(ran.failed(), format!("extend i-1: {expected}"));
+        assert_eq!(ran.ended.as_ref().unwrap_err().hint.as_deref(), hint);
+        assert_eq!(cloud.all(), [seen]);
+    };
+    refused(with_daemon(), "eod", "it already runs until 2026-11-23T18:00:00Z", None);
+    refused(with_daemon(), "13:00", "it already runs until 2026-11-23T18:00:00Z", None);
+    let capped =
+        change(with_daemon(), |it| drop(it.tags.insert(tag::CAP.into(), tag::encode_cap(noon() + hours(7)))));
+    let expected = "its cap is 2026-11-23T19:00:00Z, so at most 1h can be added";
+    refused(capped, "2026-11-23T19:00:01Z", expected, Some("spawn extend i-1 1h"));
+    let cloud = world(with_daemon());
+    spawn(&cloud, &["stop", "try"]).good();
+    let stopped = extend(&cloud, "21:30");
+    let expected = "extend i-1: it is stopped with 6h left, and its time goes on at its next start";
+    assert_eq!(stopped.failed(), expected);
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use fleet::instance::InstanceDetails;
 use fleet::ports::{
-    GroupRule, GroupSelector, GroupView, Groups, KeyPairView, Keys, ProvisionFault, RoleView, Roles,
-    SubnetView,
+    GroupRule, GroupSelector, GroupView, Groups, KeyPairView, Keys, ProvisionFault, RolePolicies, RoleQuery,
+    RoleView, Roles, SubnetView,
 };
-use fleet::provision::{POLICY_NAME, ProvisionPlan, Provisioned, ROLE, SSH_GROUP, role_documents};
+use fleet::provision::{POLICY_NAME, ProvisionPlan, Provisioned, ROLE, RolePlan, SSH_GROUP, role_documents};
 
 use super::*;
 use crate::provision::{ProvisionFlags, RuleRenewal, ensure, plan_provision, renew_rule};
@@ -16,31 +16,15 @@ use crate::provision::{ProvisionFlags, RuleRenewal, ensure, plan_provision, rene
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 const REGION: &str = "us-east-1";
 
-/// A machine with ssh-keygen alone, which writes one key.
-struct KeygenAlone;
-
-impl ProcessRunner for KeygenAlone {
-    fn capture(&self, command: &ProcessCommand, _: &[u8], _: Duration) -> io::Result<ProcessOutput> {
-        if command.program != "ssh-keygen" {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let path = Path::new(command.args.last().unwrap());
-        std::fs::write(path, "private").unwrap();
-        std::fs::write(path.with_extension("pub"), format!("{KEY} spawn\n")).unwrap();
-        Ok(ProcessOutput { code: Some(0), ..ProcessOutput::default() })
+/// The programs of a machine with ssh-keygen alone, which writes one key.
+fn keygen_alone(command: &ProcessCommand) -> io::Result<ProcessOutput> {
+    if command.program != "ssh-keygen" {
+        return not_installed();
     }
-
-    fn stream(
-        &self,
-        _: &ProcessCommand,
-        _: &mut dyn FnMut(&str) -> io::Result<()>,
-    ) -> io::Result<Option<i32>> {
-        Err(io::ErrorKind::NotFound.into())
-    }
-
-    fn hand_over(&self, _: &ProcessCommand) -> io::Result<i32> {
-        Err(io::ErrorKind::NotFound.into())
-    }
+    let path = Path::new(command.args.last().unwrap());
+    std::fs::write(path, "private").unwrap();
+    std::fs::write(path.with_extension("pub"), format!("{KEY} spawn\n")).unwrap();
+    Ok(ProcessOutput { code: Some(0), ..ProcessOutput::default() })
 }
 
 /// A user, an account, and the answers of a launch.
@@ -71,7 +55,7 @@ impl Desk {
         let mut result = None;
         self.home.with_ports(&self.cloud, &faulty(&self.cloud, &[]), &self.provisions, |ports, _| {
             let ports = Ports {
-                processes: &KeygenAlone,
+                processes: &AnsweredPrograms(keygen_alone),
                 home: ports.home.clone(),
                 executable: ports.executable.clone(),
                 ..*ports
@@ -88,9 +72,10 @@ impl Desk {
 
     fn provide(&self, flags: &ProvisionFlags<'_>) -> Result<(Provisioned, Vec<String>), Failure> {
         self.with(|ports| {
-            let plan = plan_provision(flags, &ports.account.caller().unwrap(), ports)?;
+            let caller = ports.account.caller().unwrap();
+            let plan = plan_provision(flags, &caller, ports)?;
             let mut notes = Vec::new();
-            let provided = ensure(&plan, noon(), ports, &mut notes)?;
+            let provided = ensure(&plan, &caller, ports, &mut notes)?;
             Ok((provided, notes))
         })
     }
@@ -115,12 +100,22 @@ fn whole_role() -> RoleView {
     let (trust, policy) = role_documents("aws", "111122223333");
     RoleView {
         exists: true,
+        id: Some("AROA1".into()),
         trust: Some(trust),
-        inline: vec![POLICY_NAME.into()],
-        policy: Some(policy),
-        attached: vec![],
+        policies: Some(RolePolicies {
+            inline: vec![POLICY_NAME.into()],
+            document: Some(policy),
+            attached: vec![],
+        }),
         profile: Some(vec![ROLE.into()]),
     }
+}
+
+/// Returns spawn's role after a change of its policies.
+fn changed_role(change: impl FnOnce(&mut RolePolicies)) -> RoleView {
+    let mut view = whole_role();
+    change(view.policies.as_mut().unwrap());
+    view
 }
 
 #[test]
@@ -179,8 +174,9 @@ fn a_user_without_a_key_gets_one() {
         &faulty(&without.cloud, &[]),
         &without.provisions,
         |ports, _| {
-            let plan = plan_provision(&flags(), &ports.account.caller().unwrap(), ports)?;
-            ensure(&plan, noon(), ports, &mut Vec::new()).map(|_| Exit::Done)
+            let caller = ports.account.caller().unwrap();
+            let plan = plan_provision(&flags(), &caller, ports)?;
+            ensure(&plan, &caller, ports, &mut Vec::new()).map(|_| Exit::Done)
         },
     );
     assert!(failed.failed().contains("ssh-keygen is not installed"), "{}", failed.failed());
@@ -258,7 +254,7 @@ fn without_the_permission_for_roles_the_launch_says_what_is_lost() {
 fn a_role_that_differs_stops_the_launch_and_stays_as_it_is() {
     let desk = Desk::new();
     let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
-    desk.provisions.set_role(ROLE, RoleView { attached: vec![admin.into()], ..whole_role() });
+    desk.provisions.set_role(ROLE, changed_role(|has| has.attached = vec![admin.into()]));
     let failure = desk.provide(&flags()).unwrap_err();
     assert_eq!(failure.message, "the role spawn-instance differs from spawn's, so it is not used unseen");
     assert_eq!(failure.excerpt, [format!("it also has the managed policy {admin}")]);
@@ -267,7 +263,26 @@ fn a_role_that_differs_stops_the_launch_and_stays_as_it_is() {
     assert_eq!(desk.provide(&named).unwrap().0.profile.as_deref(), Some(ROLE));
     let none = ProvisionFlags { role: Some("none"), ..flags() };
     assert_eq!(desk.provide(&none).unwrap().0.profile, None);
-    assert_eq!(desk.provisions.read_role(ROLE, POLICY_NAME).unwrap().attached, [admin]);
+    let kept = desk.provisions.read_role(RoleQuery::whole(ROLE, POLICY_NAME)).unwrap();
+    assert_eq!(kept.policies.unwrap().attached, [admin]);
+}
+
+#[test]
+fn the_policies_of_a_known_role_are_compared_once_a_day() {
+    let desk = Desk::new();
+    let widen = |has: &mut RolePolicies| has.inline.push("more".into());
+    let role = |flags: &ProvisionFlags<'_>| desk.plan(flags).map(|plan| plan.role);
+    desk.provide(&flags()).unwrap();
+    let known = desk.provisions.read_role(RoleQuery::whole(ROLE, POLICY_NAME)).unwrap();
+    let same_id = RoleView { id: known.id.clone(), ..changed_role(widen) };
+    desk.provisions.set_role(ROLE, same_id);
+    assert_eq!(role(&flags()).unwrap(), RolePlan::Use(ROLE.into()));
+    assert!(role(&ProvisionFlags { compares_role: true, ..flags() }).is_err(), "doctor compares always");
+    desk.provisions.set_role(ROLE, changed_role(widen));
+    assert!(role(&flags()).is_err(), "another role of the same name is compared");
+    desk.provisions.set_role(ROLE, RoleView { id: known.id, ..changed_role(widen) });
+    desk.cloud.forward(SignedDuration::from_hours(24));
+    assert!(role(&flags()).is_err(), "a day later it is compared again");
 }
 
 #[test]
@@ -282,9 +297,10 @@ fn an_unknown_address_adds_no_rule_and_is_named() {
                 executable: ports.executable.clone(),
                 ..*ports
             };
-            let plan = plan_provision(flags, &ports.account.caller().unwrap(), &ports)?;
+            let caller = ports.account.caller().unwrap();
+            let plan = plan_provision(flags, &caller, &ports)?;
             let mut notes = Vec::new();
-            ensure(&plan, noon(), &ports, &mut notes).map(|_| notes)
+            ensure(&plan, &caller, &ports, &mut notes).map(|_| notes)
         })
     };
     let notes = provide(&flags()).unwrap();
@@ -417,7 +433,7 @@ fn cleanup_leaves_what_it_cannot_judge() {
         "{}",
         failed.out
     );
-    desk.provisions.set_role(ROLE, RoleView { inline: vec!["more".into()], ..whole_role() });
+    desk.provisions.set_role(ROLE, changed_role(|has| has.inline = vec!["more".into()]));
     let differs = desk.spawn(&["cleanup"]);
     assert!(
         differs.err.contains("it differs from spawn's: it also has the inline policy more"),

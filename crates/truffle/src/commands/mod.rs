@@ -1,13 +1,25 @@
 //! The commands, one file each. The doc comment of a command's arguments is its help.
 
+/// `truffle alerts`.
+pub mod alerts;
+/// `truffle anomalies`.
+pub mod anomalies;
 /// `truffle bookmark`.
 pub mod bookmark;
+/// `truffle budget`.
+pub mod budget;
+/// `truffle calendar`.
+pub mod calendar;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
 pub mod completions;
+/// `truffle cost`.
+pub mod cost;
 /// `truffle export`.
 pub mod export;
+/// `truffle forecast`.
+pub mod forecast;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
@@ -22,10 +34,14 @@ pub mod search;
 pub mod show;
 /// `truffle status`.
 pub mod status;
+/// `truffle trends`.
+pub mod trends;
 /// `truffle version`.
 pub mod version;
 /// `truffle zones`.
 pub mod zones;
 
+#[cfg(test)]
+mod cost_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,17 @@
+use std::path::Path;
+
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report, describe_age};
 use domain::Timestamp;
 
 use crate::CommandPorts;
+use crate::anomaly_marks::AnomalyMark;
+use crate::budget_entry::BudgetEntry;
 use crate::offer::DatasetSource;
+use crate::plan_file;
 use crate::region_scope;
+use crate::user_files::UserFile;
 
 /// Show the location of the data, its age and gaps, and the settings in effect.
 #[derive(Debug, Args)]
@@ -66,6 +72,26 @@ fn about(ports: &CommandPorts<'_>, printer: &mut Printer) {
         settings.color.origin,
         settings.config.display()
     ));
+    let budgets = UserFile::budgets(&settings.config, None);
+    let count = budgets.read::<BudgetEntry>().map(|entries| entries.len());
+    note_file(budgets.path(), count, printer);
+    let marks = UserFile::anomaly_marks(&settings.config, None);
+    let count = marks.read::<Vec<AnomalyMark>>().map(|entries| entries.len());
+    note_file(marks.path(), count, printer);
+    let plans = plan_file::path(&settings.config);
+    let count = plan_file::read(&plans, &settings.dimensions).map(|plans| plans.len());
+    note_file(&plans, count, printer);
+}
+
+/// Notes a file of the user with the number of its entries, or why it cannot be read.
+fn note_file(path: &Path, count: Result<usize, Failure>, printer: &mut Printer) {
+    let path = path.display();
+    printer.note(&match count {
+        Ok(0) => format!("{path}: no entries"),
+        Ok(1) => format!("{path}: 1 entry"),
+        Ok(count) => format!("{path}: {count} entries"),
+        Err(failure) => failure.message,
+    });
 }
 
 fn report(sources: &[DatasetSource], now: Timestamp) -> Page {

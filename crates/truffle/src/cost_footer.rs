@@ -1,0 +1,39 @@
+//! The notes below an answer about costs: the newest complete day, the age of the bills, the gaps.
+
+use catalog::rows::NewestUsageRow;
+use console::{Failure, Printer};
+use domain::Timestamp;
+
+use crate::CommandPorts;
+use crate::daily_costs::{BillHistory, day_text, month_text};
+use crate::footer::{AnswerFacts, note_facts_footer};
+use crate::region_scope::rows;
+
+/// Prints the newest complete day, then the footer of an answer that reads bills.
+pub(crate) fn note_cost_footer(
+    history: &BillHistory,
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    printer.note(&completeness(history));
+    let month = month_text(history.newest_month);
+    let page = ports.answer("cost/newest-usage", &[("month", &month)])?;
+    let bills = rows::<NewestUsageRow>(page)?.pop();
+    let facts = AnswerFacts { bills, lines_without_effective_cost: 0 };
+    let runs = ports.answer("data/runs", &[("scopes", "all")])?;
+    note_facts_footer(runs, &facts, ports, printer, &["charge"], "all", now)
+}
+
+/// Returns the sentence on the newest complete day.
+fn completeness(history: &BillHistory) -> String {
+    let complete = history.complete_through;
+    let newest = history.coverage.values().filter_map(|one| one.spans.last()).map(|(_, end)| *end - 1).max();
+    match newest.map(|newest| newest - complete) {
+        Some(days) if days > 0 => {
+            let days = if days == 1 { "day".to_string() } else { format!("{days} days") };
+            format!("costs are complete through {}; the newest {days} may lack charges", day_text(complete))
+        }
+        _ => format!("costs are complete through {}", day_text(complete)),
+    }
+}

@@ -1,0 +1,415 @@
+//! Daily costs by leaf, the days that the bills cover, and the newest complete day.
+
+use std::collections::BTreeMap;
+
+use analysis::{CostCoverage, DailyCosts, Day, DayArrival, StatementPeriod, arrival_delay};
+use catalog::rows::{CostArrivalRow, CostStatementRow, DailyCostRow};
+use clap::ValueEnum;
+use console::{Failure, FailureKind};
+use domain::{Decimal, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::CommandPorts;
+use crate::collect_command::collect_command;
+use crate::cost_dimension::CostDimension;
+use crate::leaf_key::LeafKey;
+use crate::question_params::check_tag_keys;
+use crate::region_scope::rows;
+
+/// Replaced statements of this many days are compared with the present ones.
+const ARRIVAL_DAYS: i32 = 100;
+
+/// A sum of charges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+pub enum CostMetric {
+    /// The invoiced amount.
+    #[default]
+    #[value(name = "billed_cost")]
+    #[serde(rename = "billed_cost")]
+    Billed,
+    /// The amount with fees spread over the usage that they cover.
+    #[value(name = "effective_cost")]
+    #[serde(rename = "effective_cost")]
+    Effective,
+}
+
+impl CostMetric {
+    /// Returns the name of the column.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            CostMetric::Billed => "billed_cost",
+            CostMetric::Effective => "effective_cost",
+        }
+    }
+}
+
+/// The billing months that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CostMonths {
+    /// All months.
+    All,
+    /// The newest month of any payer, and the one before it.
+    Newest,
+    /// The month with this first day, and the one before it.
+    WithTheOneBefore(Day),
+}
+
+/// A request for daily costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DailyCostsQuery<'a> {
+    /// The sum.
+    pub(crate) metric: CostMetric,
+    /// The billing months that are read.
+    pub(crate) months: CostMonths,
+    /// The dimensions beyond the leaf that are needed: resources, and at most one tag.
+    pub(crate) dimensions: &'a [CostDimension],
+    /// The last day that is used, or the newest complete one.
+    pub(crate) through: Option<Day>,
+}
+
+/// The exact costs of a leaf.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LeafCosts {
+    /// The leaf.
+    pub(crate) key: LeafKey,
+    /// Its days with charges, in order; `None` if a charge does not state the cost.
+    pub(crate) days: Vec<(Day, Option<Decimal>)>,
+}
+
+impl LeafCosts {
+    /// Returns the sum of the days from `first` until before `end`; `None` if a cost is not stated.
+    pub(crate) fn sum(&self, first: Day, end: Day) -> Option<Decimal> {
+        self.days.iter().filter(|(day, _)| (first..end).contains(day)).map(|(_, cost)| *cost).sum()
+    }
+}
+
+/// The daily costs of all leaves, and the days on which they are known.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct BillHistory {
+    /// The leaves with their costs, sorted by key.
+    pub(crate) leaves: Vec<LeafCosts>,
+    /// The covered days of each payer.
+    pub(crate) coverage: BTreeMap<String, CostCoverage>,
+    /// The first covered day.
+    pub(crate) first: Day,
+    /// The last day to use: that of `--through`, or the newest complete one.
+    pub(crate) through: Day,
+    /// The newest complete day of all payers with bills of the newest month.
+    pub(crate) complete_through: Day,
+    /// The first day of the newest month with a statement.
+    pub(crate) newest_month: Day,
+}
+
+impl BillHistory {
+    /// Loads the daily costs.
+    ///
+    /// Errors: no bill was collected; a tag that no charge has; `--through` before the first day.
+    pub(crate) fn load(
+        query: &DailyCostsQuery<'_>,
+        ports: &CommandPorts<'_>,
+    ) -> Result<BillHistory, Failure> {
+        let statements: Vec<CostStatementRow> = rows(ports.answer("cost/statements", &[])?)?;
+        let newest_month = newest_month(&statements).map_or_else(|| Err(no_bill(ports)), Ok)?;
+        let months = match query.months {
+            CostMonths::All => None,
+            CostMonths::Newest => Some(newest_month),
+            CostMonths::WithTheOneBefore(month) => Some(month),
+        };
+        if let Some(month) = months {
+            check_collected(month, &statements, ports)?;
+        }
+        let leaves = group(read_days(query, months, ports)?);
+        let delay = learn_delay(&statements, ports)?;
+        let coverage = cover(&statements, &leaves, delay);
+        let first = coverage.values().filter_map(|one| one.spans.first()).map(|(first, _)| *first).min();
+        let of_newest =
+            coverage.values().filter(|one| one.spans.last().is_some_and(|(_, end)| *end > newest_month));
+        let complete = of_newest.filter_map(|one| one.complete_through).min();
+        let complete = complete.or_else(|| coverage.values().filter_map(|one| one.complete_through).max());
+        let first = first.map_or_else(|| Err(no_charge()), Ok)?;
+        let complete_through = complete.unwrap_or(first - 1);
+        let through = query.through.unwrap_or(complete_through).min(complete_through);
+        if let Some(asked) = query.through.filter(|asked| *asked < first) {
+            return Err(Failure::new(
+                FailureKind::NoMatch,
+                format!("--through {} is before the first day of the bills", day_text(asked)),
+            )
+            .hint(format!("choose {} or a later day", day_text(first))));
+        }
+        Ok(BillHistory { leaves, coverage, first, through, complete_through, newest_month })
+    }
+
+    /// Refuses a dimension that no charge of the bills states, except a tag.
+    pub(crate) fn check_dimensions(&self, dimensions: &[CostDimension]) -> Result<(), Failure> {
+        let is_stated = |dimension: &CostDimension| {
+            matches!(dimension, CostDimension::Tag { .. })
+                || self.leaves.iter().any(|leaf| dimension.value(&leaf.key).is_some())
+        };
+        match dimensions.iter().find(|dimension| !is_stated(dimension)) {
+            Some(dimension) if !self.leaves.is_empty() => {
+                let column = dimension.column();
+                Err(Failure::new(FailureKind::Data, format!("not collected: the bills state no {column}"))
+                    .hint("a report of AWS states it; days from Cost Explorer state their --by alone"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns whether a statement of the payer covers the day.
+    pub(crate) fn covers(&self, payer: &str, day: Day) -> bool {
+        self.coverage.get(payer).is_some_and(|coverage| coverage.covers(day))
+    }
+
+    /// Returns the first of these days that a payer of the newest months lacks.
+    pub(crate) fn uncovered_day(&self, first: Day, end: Day) -> Option<Day> {
+        let active = self.coverage.values().filter(|one| one.spans.iter().any(|(_, last)| *last > first));
+        let covers = |day: Day| active.clone().count() > 0 && active.clone().all(|one| one.covers(day));
+        (first.0..end.0).map(Day).find(|day| !covers(*day))
+    }
+
+    /// Returns the costs of a leaf from the first covered day through [`BillHistory::through`]. A
+    /// covered day without a charge is 0; another one is unknown, and so is a cost that a charge
+    /// does not state.
+    pub(crate) fn series(&self, leaf: &LeafCosts) -> DailyCosts {
+        self.series_of(&leaf.key.payer, &leaf.days)
+    }
+
+    /// Returns the costs of a payer on these days, as [`BillHistory::series`] does.
+    pub(crate) fn series_of(&self, payer: &str, days: &[(Day, Option<Decimal>)]) -> DailyCosts {
+        let length = usize::try_from(self.through - self.first + 1).unwrap_or(0);
+        let mut values = vec![None; length];
+        for (first, end) in self.coverage.get(payer).into_iter().flat_map(|one| &one.spans) {
+            for day in first.0..end.0 {
+                if let Some(value) = self.at(&mut values, Day(day)) {
+                    *value = Some(0.0);
+                }
+            }
+        }
+        for (day, cost) in days {
+            if let Some(value) = self.at(&mut values, *day) {
+                *value = cost.and_then(|cost| f64::try_from(cost).ok());
+            }
+        }
+        DailyCosts { first: self.first, values }
+    }
+
+    fn at<'v>(&self, values: &'v mut [Option<f64>], day: Day) -> Option<&'v mut Option<f64>> {
+        values.get_mut(usize::try_from(day - self.first).ok()?)
+    }
+}
+
+/// Reads a day of the calendar, such as 2026-11-23, for a flag that limits the days. Refuses a day
+/// after the instant of the answer.
+pub(crate) fn read_through(text: Option<&str>, as_of: Timestamp) -> Result<Option<Day>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let day = read_day(text).ok_or_else(|| {
+        Failure::usage(format!("--through \"{text}\" is not a day")).hint("write a day such as 2026-11-23")
+    })?;
+    match day > day_of(as_of) {
+        true => Err(Failure::usage(format!("--through {text} is in the future"))
+            .hint(format!("choose {} or an earlier day", day_text(day_of(as_of))))),
+        false => Ok(Some(day)),
+    }
+}
+
+/// Reads a day such as 2026-11-23.
+pub(crate) fn read_day(text: &str) -> Option<Day> {
+    let is_bare = text.len() == "2026-11-23".len();
+    domain::parse_instant(text).filter(|_| is_bare).map(day_of)
+}
+
+/// Reads a month such as 2026-11, as its first day.
+pub(crate) fn read_month(text: &str) -> Option<Day> {
+    (text.len() == "2026-11".len()).then(|| read_day(&format!("{text}-01"))).flatten()
+}
+
+/// Returns the day of an instant in UTC.
+pub(crate) fn day_of(instant: Timestamp) -> Day {
+    Day(i32::try_from(instant.as_second().div_euclid(86_400)).unwrap_or(i32::MAX / 2))
+}
+
+/// Returns a day as text, such as 2026-11-23.
+pub(crate) fn day_text(day: Day) -> String {
+    let (year, month, day) = day.date();
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Returns a day's month as text, such as 2026-11.
+pub(crate) fn month_text(day: Day) -> String {
+    let (year, month, _) = day.date();
+    format!("{year:04}-{month:02}")
+}
+
+fn newest_month(statements: &[CostStatementRow]) -> Option<Day> {
+    let valid = statements.iter().filter(|one| one.is_valid);
+    valid.filter_map(|one| period(one)).map(|period| period.first.month_start()).max()
+}
+
+fn period(statement: &CostStatementRow) -> Option<StatementPeriod> {
+    let observed = day_of(statement.observed_at);
+    match read_month(&statement.period) {
+        Some(first) => Some(StatementPeriod { first, end: first.next_month(), observed }),
+        None => read_day(&statement.period).map(|first| StatementPeriod { first, end: first + 1, observed }),
+    }
+}
+
+/// Refuses a month without a valid statement.
+fn check_collected(
+    month: Day,
+    statements: &[CostStatementRow],
+    ports: &CommandPorts<'_>,
+) -> Result<(), Failure> {
+    let text = month_text(month);
+    match statements.iter().any(|one| one.is_valid && one.period.starts_with(&text)) {
+        true => Ok(()),
+        false => Err(Failure::new(FailureKind::Data, format!("not collected yet: charges of {text}"))
+            .hint(collect_hint(ports))),
+    }
+}
+
+fn read_days(
+    query: &DailyCostsQuery<'_>,
+    month: Option<Day>,
+    ports: &CommandPorts<'_>,
+) -> Result<Vec<DailyCostRow>, Failure> {
+    let months = match month {
+        None => vec!["all".to_string()],
+        Some(month) => vec![month_text(month - 1), month_text(month)],
+    };
+    let tag = query.dimensions.iter().find_map(|dimension| match dimension {
+        CostDimension::Tag { name, keys } => Some((name, keys)),
+        _ => None,
+    });
+    if let Some((name, keys)) = tag {
+        check_tag_keys(name, keys, ports)?;
+    }
+    let by_resource = query.dimensions.contains(&CostDimension::Resource);
+    let tag_keys = tag.map_or("none".to_string(), |(_, keys)| keys.join("\n"));
+    let mut found = Vec::new();
+    for month in &months {
+        let metric = ("metric", query.metric.name());
+        let page = match by_resource || tag.is_some() {
+            false => ports.answer("cost/daily-leaves", &[metric, ("month", month)])?,
+            true => {
+                let leaf = "sub_account_id,service_name,region_id,usage_type";
+                let by = if by_resource { format!("{leaf},resource_id") } else { leaf.to_string() };
+                let through = ("through", "9000-01-01");
+                ports.answer(
+                    "cost/daily",
+                    &[metric, ("month", month), ("by", &by), ("tag", &tag_keys), through],
+                )?
+            }
+        };
+        found.extend(rows::<DailyCostRow>(page)?);
+    }
+    Ok(found)
+}
+
+/// Groups the rows by leaf.
+fn group(rows: Vec<DailyCostRow>) -> Vec<LeafCosts> {
+    let mut leaves: BTreeMap<LeafKey, Vec<(Day, Option<Decimal>)>> = BTreeMap::new();
+    let mut last: Option<LeafCosts> = None;
+    let mut keep = |leaf: LeafCosts| leaves.entry(leaf.key).or_default().extend(leaf.days);
+    for row in rows {
+        let (day, cost) = (Day(row.day.0), row.cost.map(|cost| cost.0));
+        let key = LeafKey {
+            payer: row.payer,
+            currency: row.billing_currency,
+            account: row.sub_account_id,
+            service: row.service_name,
+            region: row.region_id,
+            usage_type: row.usage_type,
+            resource: row.resource_id,
+            tag: row.tag_value,
+            category: row.charge_category,
+            frequency: row.charge_frequency,
+        };
+        match &mut last {
+            Some(leaf) if leaf.key == key => leaf.days.push((day, cost)),
+            other => {
+                if let Some(leaf) = other.replace(LeafCosts { key, days: vec![(day, cost)] }) {
+                    keep(leaf);
+                }
+            }
+        }
+    }
+    last.into_iter().for_each(keep);
+    let in_order = |(key, mut days): (LeafKey, Vec<(Day, Option<Decimal>)>)| {
+        days.sort_by_key(|(day, _)| *day);
+        LeafCosts { key, days }
+    };
+    leaves.into_iter().map(in_order).collect()
+}
+
+/// Returns how many of the newest days may lack charges.
+fn learn_delay(statements: &[CostStatementRow], ports: &CommandPorts<'_>) -> Result<i32, Failure> {
+    let replaced_early = |one: &CostStatementRow| {
+        !one.is_valid
+            && period(one).is_some_and(|period| period.observed < period.end && period.end - period.first > 1)
+    };
+    if !statements.iter().any(replaced_early) {
+        return Ok(arrival_delay(&[]));
+    }
+    let since = day_text(day_of(ports.as_of) - ARRIVAL_DAYS);
+    let found: Vec<CostArrivalRow> = rows(ports.answer("cost/arrival", &[("since", &since)])?)?;
+    let arrival = |row: CostArrivalRow| {
+        Some(DayArrival {
+            days_before: usize::try_from(row.days_before).ok()?,
+            known: f64::try_from(row.known_cost.0).ok()?,
+            present: f64::try_from(row.present_cost.0).ok()?,
+        })
+    };
+    Ok(arrival_delay(&found.into_iter().filter_map(arrival).collect::<Vec<_>>()))
+}
+
+fn cover(
+    statements: &[CostStatementRow],
+    leaves: &[LeafCosts],
+    delay: i32,
+) -> BTreeMap<String, CostCoverage> {
+    let mut newest: BTreeMap<&str, (Option<Day>, Day)> = BTreeMap::new();
+    for leaf in leaves {
+        let Some((day, _)) = leaf.days.last() else { continue };
+        let is_usage = leaf.key.category.as_deref().is_none_or(|category| category == "Usage");
+        let found = newest.entry(&leaf.key.payer).or_insert((None, *day));
+        found.0 = found.0.max(is_usage.then_some(*day));
+        found.1 = found.1.max(*day);
+    }
+    let mut periods: BTreeMap<&str, Vec<StatementPeriod>> = BTreeMap::new();
+    for statement in statements.iter().filter(|statement| statement.is_valid) {
+        periods.entry(&statement.payer).or_default().extend(period(statement));
+    }
+    let of_payer = |(payer, periods): (&str, Vec<StatementPeriod>)| {
+        let (usage, any) = newest.get(payer)?;
+        Some((payer.to_string(), CostCoverage::of(&periods, usage.unwrap_or(*any), delay)))
+    };
+    periods.into_iter().filter_map(of_payer).collect()
+}
+
+/// Returns the failure of an answer without any bill.
+fn no_bill(ports: &CommandPorts<'_>) -> Failure {
+    let later = ports.at_any_time().answer("cost/statements", &[]).and_then(rows::<CostStatementRow>);
+    let first = later.ok().and_then(|later| later.first().map(|one| one.observed_at));
+    match first {
+        Some(first) => Failure::new(
+            FailureKind::Data,
+            format!("no bill was known by {}: the first one is of {first}", ports.as_of),
+        )
+        .hint(format!("choose --as-of {first}, or leave it out")),
+        None => Failure::new(FailureKind::Data, "not collected yet: charges").hint(collect_hint(ports)),
+    }
+}
+
+fn collect_hint(ports: &CommandPorts<'_>) -> String {
+    let command = collect_command("charge", ports.settings.region.value.as_str());
+    format!("collector import FILE imports a bill; {command} asks Cost Explorer")
+}
+
+fn no_charge() -> Failure {
+    Failure::new(FailureKind::NoMatch, "the bills of these months have no charges")
+        .hint("truffle query data/runs --param dataset=charge lists the bills")
+}
+
+#[cfg(test)]
+#[path = "daily_costs_tests.rs"]
+mod tests;
