@@ -53,7 +53,7 @@ fn the_tour_of_spawn_goes_from_launch_to_cleanup_and_leaves_nothing_behind() {
         "$ spawn list",
         "$ spawn stop try",
         // With ssh, the time was extended before the stop.
-        if is_with_ssh { "stopped  9h59m" } else { "stopped  7h59m" },
+        if is_with_ssh { "stopped  9h5" } else { "stopped  7h5" },
         "$ spawn start try",
         "$ spawn terminate try --yes",
         "$ spawn reap --yes",
