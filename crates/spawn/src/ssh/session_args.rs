@@ -39,15 +39,16 @@ pub enum SessionVia {
 impl SessionArgs {
     /// Merges the flags with the settings.
     pub(crate) fn options(&self, ports: &Ports<'_>) -> Result<SessionOptions, Failure> {
-        let configured = configured_options(ports)?;
+        let flags = SettingsLayer::default().text_flag("ssh.user", "--user", self.user.as_deref());
+        let settings = SpawnSettings::resolve(ports.spawn_settings, None, flags, ports.settings)?.ssh;
         let route = |via| match via {
             SessionVia::Key => SessionRoute::Key,
             SessionVia::InstanceConnect => SessionRoute::InstanceConnect,
             SessionVia::SessionManager => SessionRoute::SessionManager,
         };
         Ok(SessionOptions {
-            user: self.user.clone().or(configured.user),
-            jump: configured.jump,
+            user: settings.user.map(|user| user.value),
+            jump: settings.jump.map(|jump| jump.value),
             identity: self.identity.clone(),
             trust_first: self.trust_first,
             via: self.via.map(route),
