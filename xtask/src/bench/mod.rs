@@ -38,7 +38,7 @@ impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
-        let expected = "expected: cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] \
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | anomalies | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -64,6 +64,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if words == ["lifecycle"] {
         return bench_lifecycle();
     }
+    if let ["anomalies", arguments @ ..] = words {
+        return bench_anomalies(arguments);
+    }
     let plan = BenchPlan::read(words)?;
     build()?;
     let bench = BenchRun::new()?;
@@ -87,6 +90,13 @@ fn bench_lifecycle() -> Result<(), TaskError> {
     let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
     let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
     run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
+}
+
+/// Measures the detection of anomalies in generated bills, or with `--calibrate` the rates of false
+/// alerts behind its thresholds.
+fn bench_anomalies(arguments: &[&str]) -> Result<(), TaskError> {
+    let words = ["run", "--release", "--quiet", "-p", "analysis", "--example", "anomalies", "--"];
+    run_command(cargo().args(words).args(arguments).current_dir(root()))
 }
 
 fn build() -> Result<(), TaskError> {
