@@ -44,14 +44,16 @@ cargo xtask attacks SCRIPTS [--programs FOLDER]
                                parquet_flips.py, passing_names.py, redact.py, room.py, tamper.py), run
                                them, and print the number of cases; --programs: against the executables
                                of that folder [default: build them]
-cargo xtask bench [sandbox | lifecycle | anomalies [--seed N | --calibrate]
+cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
+                   | anomalies [--seed N | --calibrate]
                    | --imports [--offer-megabytes N] [--bill-rows N]
                    | --spot-history FILE [--growth]]
                                measure ratios against DuckDB alone (builds in release mode);
                                sandbox: requests per second with 10,000 instances;
                                lifecycle: a million random steps;
-                               anomalies: anomalies that are found, and false alerts
-                               [default: seeds 1 to 5 and one drawn now];
+                               models: errors of forecasts on invented bills [default: of seeds 1 to 5
+                               and one drawn now] and on the weekly series of the M4 competition;
+                               anomalies: anomalies that are found in them, and false alerts;
                                --imports: only invented price lists and bills of that size;
                                --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 

@@ -87,7 +87,10 @@ pub(crate) fn run_extend(
 }
 
 /// Returns the names and the wanted change.
-fn read_request<'a>(args: &'a ExtendArgs, ports: &Ports<'_>) -> Result<(&'a [String], TermsRequest), Failure> {
+fn read_request<'a>(
+    args: &'a ExtendArgs,
+    ports: &Ports<'_>,
+) -> Result<(&'a [String], TermsRequest), Failure> {
     const HINT: &str = "spawn extend NAME 2h, or spawn extend NAME --until 18:00";
     if let Some(text) = &args.until {
         return Ok((args.words.as_slice(), TermsRequest::ExtendTo(parse_end(text, ports)?)));
