@@ -27,6 +27,7 @@ mod notify;
 mod privacy;
 mod programs;
 mod quarantine;
+mod real_bill;
 mod requested_datasets;
 mod sandbox;
 mod search;
