@@ -158,3 +158,25 @@ fn half_a_month_is_forecast_from_its_complete_days() {
         "{days}"
     );
 }
+
+#[test]
+fn a_charge_outside_its_billing_month_counts_in_its_bill() {
+    let desk = Desk::default();
+    let head = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,\
+                ChargePeriodStart,ChargeCategory,ServiceName\n";
+    let line = |cost: &str, day: &str| {
+        format!("{cost},{cost},USD,111122223333,2026-10-01,{day},Usage,EC2\n")
+    };
+    let text = head.to_string()
+        + &line("1", "2026-09-30T23:00:00")
+        + &line("2", "2026-10-31T23:00:00")
+        + &line("4", "2026-11-01T00:00:00");
+    let path = desk.home().join("oct.csv");
+    fs::write(&path, text).unwrap();
+    let words = ["import", "focus", &path.to_string_lossy(), "--observed-at", "2026-11-04", "-q"];
+    desk.collector(&words).expect_success();
+    let out = desk.truffle(&["query", "cost/daily", "--columns", "day,cost", "-o", "csv"]).expect_success();
+    assert_eq!(out, "day,cost\n2026-10-01,1\n2026-10-31,6\n");
+    let out = desk.truffle(&["cost", "--columns", "service_name,total_cost", "-o", "csv"]).expect_success();
+    assert_eq!(out, "service_name,total_cost\nEC2,7\n");
+}

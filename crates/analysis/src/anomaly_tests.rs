@@ -55,8 +55,10 @@ fn each_shape_has_its_kind_and_its_interval() {
     check(&step, &[(AnomalyKind::Step, 120, 120, Some(123))]);
     let gone = |index, cost| if index >= 120 { 0.0 } else { cost };
     check(&gone, &[(AnomalyKind::Gone, 120, 120, Some(123))]);
-    let new = |index, cost| if index >= 120 { 0.01 * cost } else { 0.0 };
+    let new = |index, cost| if index >= 120 { cost } else { 0.0 };
     check(&new, &[(AnomalyKind::New, 120, 120, Some(123))]);
+    let new_and_small = |index, cost| if index >= 120 { 0.01 * cost } else { 0.0 };
+    check(&new_and_small, &[(AnomalyKind::New, 120, 120, Some(120))]);
     let from_the_begin = |index, cost| if index >= 5 { cost } else { 0.0 };
     check(&from_the_begin, &[]);
     let last_day = |index, cost| if index == 199 { 2.0 * cost } else { cost };
