@@ -27,7 +27,7 @@ mod text;
 mod words;
 
 pub use confirm::{confirm, confirm_on_terminal, prompt};
-pub use damage::{drop_damaged_files, restore_lake};
+pub use damage::drop_damaged_files;
 pub use dimensions::CostDimensions;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;
