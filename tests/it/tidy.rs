@@ -4,6 +4,7 @@ mod documents;
 mod effects;
 mod import_circles;
 mod language;
+mod model_code;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -65,8 +65,8 @@ impl ForecastSpan {
     }
 }
 
-/// The candidates' forecasts at one origin, by day from the start of the current month. Days whose
-/// cost is known have 0.
+/// The candidates' forecasts at one origin, by day from the start of the current month. Known days
+/// have 0.
 struct OriginForecasts {
     /// By candidate, without the schedule.
     paths: Vec<Vec<f64>>,
@@ -192,7 +192,7 @@ pub(crate) struct LeafForecast {
     pub(crate) remainder: Vec<f64>,
     pub(crate) scheduled: Vec<f64>,
     pub(crate) method: String,
-    /// By past month, oldest first; `None` where the month or the method before it is unknown.
+    /// By past month, oldest first; `None` where a day of the month or the choice is unknown.
     pub(crate) past: Vec<Option<PastForecast>>,
 }
 
@@ -265,7 +265,7 @@ impl PastOrigin {
         Some(PastOrigin { costs, by_month: forecasts.paths.iter().map(with_schedule).collect() })
     }
 
-    /// The error of each candidate about the rest of the month, in its base.
+    /// The error of each candidate about the rest of the month.
     pub(crate) fn errors(&self) -> Vec<f64> {
         let actual = self.costs.actual[0].unwrap_or(0.0);
         self.by_month.iter().map(|months| (months[0] - actual).abs()).collect()

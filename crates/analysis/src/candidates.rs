@@ -5,13 +5,13 @@ use augurs_ets::AutoETS;
 
 use crate::history::CostHistory;
 use crate::numbers::mean;
-use crate::regression::Autoregression;
+use crate::regression::{Autoregression, continue_changes};
 
 /// A way to continue a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Candidate {
-    RunRate,
     LastWeek,
+    RunRate,
     Mean28,
     Smoothing,
     Levels,
@@ -19,10 +19,10 @@ pub(crate) enum Candidate {
     Ets,
 }
 
-/// All candidates; the plain rule first.
+/// All candidates. The first one needs no month to learn from.
 pub(crate) const CANDIDATES: [Candidate; 7] = [
-    Candidate::RunRate,
     Candidate::LastWeek,
+    Candidate::RunRate,
     Candidate::Mean28,
     Candidate::Smoothing,
     Candidate::Levels,
@@ -32,6 +32,13 @@ pub(crate) const CANDIDATES: [Candidate; 7] = [
 
 /// The largest order of an autoregression of daily costs.
 const MOST_LAGS: usize = 8;
+
+/// Newest days that exponential smoothing with a trend is fitted to. Its weights of older days are
+/// small, and the fit takes most of the time of a forecast.
+const ETS_DAYS: usize = 112;
+
+/// A path beyond so many times the largest cost is not plausible.
+const MOST_GROWTH: f64 = 10.0;
 
 impl Candidate {
     /// The name in an answer.
@@ -48,10 +55,11 @@ impl Candidate {
     }
 
     /// Continues the history for `days` days. `run_rate` is the mean cost of the elapsed days of
-    /// the month. A model that cannot be fitted repeats the last week.
+    /// the month. A model repeats the last week if it cannot be fitted or its path leaves all
+    /// bounds.
     pub(crate) fn path(self, history: &CostHistory, run_rate: f64, days: usize) -> Vec<f64> {
         let path = match self {
-            Candidate::RunRate => Some(vec![run_rate; days]),
+            Candidate::RunRate => return vec![run_rate; days],
             Candidate::LastWeek => None,
             Candidate::Mean28 => Some(mean_of_28(history, days)),
             Candidate::Smoothing => Some(smoothing(history, days)),
@@ -59,8 +67,10 @@ impl Candidate {
             Candidate::Differences => differences(history, days),
             Candidate::Ets => ets(history, days),
         };
-        let mut path = path.unwrap_or_else(|| last_week(history, days));
-        if history.is_positive && self != Candidate::RunRate {
+        let most = MOST_GROWTH * history.values.iter().fold(0.0, |most: f64, cost| most.max(cost.abs()));
+        let is_plausible = |path: &Vec<f64>| path.iter().all(|cost| cost.abs() <= most);
+        let mut path = path.filter(is_plausible).unwrap_or_else(|| last_week(history, days));
+        if history.is_positive {
             path.iter_mut().for_each(|cost| *cost = cost.max(0.0));
         }
         path
@@ -110,22 +120,17 @@ fn levels(history: &CostHistory, days: usize) -> Option<Vec<f64>> {
 }
 
 fn differences(history: &CostHistory, days: usize) -> Option<Vec<f64>> {
-    let changes: Vec<f64> = history.values.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let model = Autoregression::fit(&changes, MOST_LAGS, 7)?;
-    let mut level = *history.values.last()?;
-    let path = model.continue_from(&changes, days).into_iter().map(|change| {
-        level += change;
-        level
-    });
-    Some(path.collect())
+    continue_changes(&history.values, 1, days, |changes| {
+        Some(Autoregression::fit(changes, MOST_LAGS, 7)?.continue_from(changes, days))
+    })
 }
 
 /// Exponential smoothing with a damped trend (augurs) of the values without the pattern of the
 /// week.
 fn ets(history: &CostHistory, days: usize) -> Option<Vec<f64>> {
     let plain = history.deseasonalised();
+    let plain = &plain[plain.len().saturating_sub(ETS_DAYS)..];
     let search = AutoETS::new(1, "AAN").ok()?.damped(true).ok()?;
-    let forecast = search.fit(&plain).ok()?.predict(days, None).ok()?;
-    let is_finite = forecast.point.iter().all(|cost| cost.is_finite());
-    is_finite.then(|| seasonal(history, &forecast.point))
+    let forecast = search.fit(plain).ok()?.predict(days, None).ok()?;
+    Some(seasonal(history, &forecast.point))
 }

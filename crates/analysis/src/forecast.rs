@@ -13,6 +13,9 @@ use crate::numbers::{mean, median, quantile};
 use crate::shares::{from_micros, split, to_micros};
 use crate::{CostLeaf, DailyCosts, Day, LeafGroup, LeafPart};
 
+/// Past months that decide the width of an interval: older ones had less history to learn from.
+const INTERVAL_MONTHS: usize = 6;
+
 /// The days that a forecast uses and covers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForecastSettings {
@@ -41,7 +44,7 @@ pub struct CostForecast {
 pub struct GroupForecast {
     /// The months, the current one first.
     pub months: Vec<MonthForecast>,
-    /// Every day of the months; days whose cost is known have 0.
+    /// Every day of the months; known days have 0.
     pub days: Vec<DayForecast>,
 }
 
@@ -235,8 +238,8 @@ impl CostForecast {
         }
     }
 
-    /// The intervals of a total. Beyond the months whose errors are known, the width grows with the
-    /// square root of the months.
+    /// The intervals of a total. Where no error so many months ahead is known, the width grows with
+    /// the square root of the months.
     fn intervals(&self, total: i128, sum: &PartForecast, ahead: usize) -> Vec<CostInterval> {
         let known = (0..=ahead).rev().find_map(|month| {
             let errors = relative_errors(&sum.past, month);
@@ -288,17 +291,12 @@ impl PartForecast {
     }
 }
 
-/// The whole months before the current one, of which every leaf knows every day.
+/// The months from the first known day until before the current one.
 fn past_months(costs: &[DailyCosts], current: Day) -> Vec<Day> {
-    let Some(first) = costs.iter().map(|costs| costs.first).min() else { return Vec::new() };
-    let is_known = |month: Day| {
-        let mut days = (0..month.next_month() - month).map(|i| month + i);
-        days.all(|day| costs.iter().all(|costs| costs.on(day).is_some()))
-    };
+    let mut month = costs.iter().map(|costs| costs.first.month_start()).min().unwrap_or(current);
     let mut months = Vec::new();
-    let mut month = first.month_start();
     while month < current {
-        months.extend(is_known(month).then_some(month));
+        months.push(month);
         month = month.next_month();
     }
     months
@@ -316,13 +314,16 @@ fn recent_weights(parts: &[&DailyCosts], through: Day) -> Vec<f64> {
     parts.iter().map(|costs| sum(costs, (through + 1 - costs.first).max(0))).collect()
 }
 
-/// Sizes of the errors about the month `ahead` months after each origin, in the origin's base.
+/// Sizes of the newest errors about the month `ahead` months after each origin, in the origin's
+/// base.
 fn relative_errors(past: &[Option<PastForecast>], ahead: usize) -> Vec<f64> {
     let error = |past: &PastForecast| {
         let actual = past.actual[ahead]?;
         (past.base > 0.0).then(|| (past.forecast[ahead] - actual).abs() / past.base)
     };
-    past.iter().flatten().filter_map(error).collect()
+    let mut errors: Vec<f64> = past.iter().flatten().filter_map(error).collect();
+    errors.drain(..errors.len().saturating_sub(INTERVAL_MONTHS));
+    errors
 }
 
 fn forecast_error(past: &[Option<PastForecast>]) -> Option<ForecastError> {

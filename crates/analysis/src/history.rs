@@ -1,5 +1,5 @@
 //! The part of a series that models learn from: gaps filled, single days clipped, older levels
-//! brought to the newest one.
+//! scaled to the newest one.
 
 use crate::numbers::{mean, median};
 use crate::{DailyCosts, Day};
@@ -15,6 +15,15 @@ const LEAST_SHARE: f64 = 0.02;
 
 /// A share of the level by which the level at least changes in a step.
 const LEAST_STEP: f64 = 0.12;
+
+/// A step is at least so many times the usual change from day to day.
+const LEAST_NOISE: f64 = 2.5;
+
+/// The share of a step that happens within one day.
+const LEAST_JUMP: f64 = 0.6;
+
+/// The largest ratio of two levels.
+const MOST_RATIO: f64 = 8.0;
 
 /// Days that confirm a new level.
 const STEP_DAYS: usize = 4;
@@ -71,7 +80,8 @@ impl CostHistory {
     }
 
     /// The median ratio of each weekday to the mean of the 7 days around it, over the last 12
-    /// weeks. Factors are at least 0.01.
+    /// weeks. The factors are shrunk towards 1 as far as the noise of the ratios explains them
+    /// (James and Stein 1961), and are at least 0.01.
     fn weekday_factors(&self) -> [f64; 7] {
         let count = self.values.len();
         let mut ratios: [Vec<f64>; 7] = Default::default();
@@ -81,10 +91,21 @@ impl CostHistory {
                 ratios[self.weekday(index)].push(self.values[index] / around);
             }
         }
-        if ratios.iter().any(|of_day| of_day.len() < 2) {
+        let least = ratios.iter().map(Vec::len).min().unwrap_or(0);
+        if least < 2 {
             return [1.0; 7];
         }
-        let factors = ratios.map(|mut of_day| median(&mut of_day).max(0.01));
+        let medians = ratios.each_mut().map(|of_day| median(of_day));
+        let mut sizes: Vec<f64> = ratios
+            .iter()
+            .zip(medians)
+            .flat_map(|(of_day, middle)| of_day.iter().map(move |ratio| (ratio - middle).abs()))
+            .collect();
+        // The variance of a median is about π/2 times that of a mean.
+        let noise = (1.4826 * median(&mut sizes)).powi(2) * std::f64::consts::FRAC_PI_2 / least as f64;
+        let spread = medians.iter().map(|factor| (factor - 1.0).powi(2)).sum::<f64>() / 7.0;
+        let kept = if spread > 0.0 { (1.0 - noise / spread).max(0.0) } else { 0.0 };
+        let factors = medians.map(|factor| (1.0 + kept * (factor - 1.0)).max(0.01));
         let sum: f64 = factors.iter().sum();
         factors.map(|factor| factor * 7.0 / sum)
     }
@@ -101,14 +122,11 @@ impl CostHistory {
             levels.push(median(&mut plain[from..to].to_vec()));
         }
         let excess: Vec<f64> = plain.iter().zip(&levels).map(|(value, level)| value - level).collect();
+        let usual = usual_sizes(&excess);
+        let is_far = |at: usize| excess[at].abs() > OUTLIER * usual[at].max(LEAST_SHARE * levels[at].abs());
         for index in 0..count {
-            let from = index.saturating_sub(56);
-            let to = (index + 56).min(count);
-            let mut sizes: Vec<f64> = excess[from..to].iter().map(|e| e.abs()).collect();
-            let usual = (1.4826 * median(&mut sizes)).max(LEAST_SHARE * levels[index].abs());
-            let is_far = |at: usize| excess[at].abs() > OUTLIER * usual;
-            let alone = (index == 0 || !is_far(index - 1)) && (index + 1 >= count || !is_far(index + 1));
-            if is_far(index) && alone && count > 14 {
+            let is_alone = (index == 0 || !is_far(index - 1)) && (index + 1 >= count || !is_far(index + 1));
+            if is_far(index) && is_alone && count > 14 {
                 self.values[index] = levels[index] * self.factor(index);
             }
         }
@@ -125,19 +143,7 @@ impl CostHistory {
         let noise = median(&mut steps);
         let mut index = count - STEP_DAYS;
         while index > NEAR_DAYS {
-            let before = median(&mut plain[index - NEAR_DAYS..index].to_vec());
-            let after = median(&mut plain[index..(index + NEAR_DAYS).min(count)].to_vec());
-            let size = (after - before).abs();
-            let jump = (plain[index] - plain[index - 1]).abs();
-            let is_step = size > LEAST_STEP * before.min(after)
-                && size > 2.5 * noise
-                && jump > 0.6 * size
-                && before > 0.0
-                && after > 0.0
-                && after / before < 8.0
-                && before / after < 8.0;
-            if is_step {
-                let ratio = after / before;
+            if let Some(ratio) = step_ratio(&plain, index, noise) {
                 for earlier in 0..index {
                     plain[earlier] *= ratio;
                     self.values[earlier] *= ratio;
@@ -147,6 +153,31 @@ impl CostHistory {
             index -= 1;
         }
     }
+}
+
+/// The ratio of the levels after and before a day, if there is a step. From or to almost nothing
+/// there is none: such a level predicts nothing about the other.
+fn step_ratio(plain: &[f64], index: usize, noise: f64) -> Option<f64> {
+    let jump = (plain[index] - plain[index - 1]).abs();
+    if jump < LEAST_JUMP * LEAST_STEP * plain[index - 1].min(plain[index]) {
+        return None;
+    }
+    let before = median(&mut plain[index - NEAR_DAYS..index].to_vec());
+    let after = median(&mut plain[index..(index + NEAR_DAYS).min(plain.len())].to_vec());
+    let (size, least) = ((after - before).abs(), before.min(after));
+    let is_step = size > (LEAST_STEP * least).max(LEAST_NOISE * noise) && jump > LEAST_JUMP * size;
+    (is_step && least > 0.0 && before.max(after) < MOST_RATIO * least).then_some(after / before)
+}
+
+/// The usual size of a deviation at each day: the scaled median of about 16 weeks around it.
+fn usual_sizes(excess: &[f64]) -> Vec<f64> {
+    let count = excess.len();
+    let of_block = |block: usize| {
+        let (from, to) = ((28 * block).saturating_sub(42), (28 * block + 70).min(count));
+        1.4826 * median(&mut excess[from..to].iter().map(|size| size.abs()).collect::<Vec<f64>>())
+    };
+    let blocks: Vec<f64> = (0..count.div_ceil(28)).map(of_block).collect();
+    (0..count).map(|day| blocks[day / 28]).collect()
 }
 
 /// The values until `through`. An unknown day takes the value a week before it, else the value of
@@ -161,4 +192,45 @@ fn filled(costs: &DailyCosts, through: Day) -> Vec<f64> {
         values.push(known.or_else(before).or_else(next).unwrap_or(0.0));
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CostHistory;
+    use crate::{DailyCosts, Day};
+
+    fn prepared(values: Vec<Option<f64>>) -> CostHistory {
+        let costs = DailyCosts { first: Day(19_358), values };
+        let through = costs.end() - 1;
+        CostHistory::prepare(&costs, through)
+    }
+
+    #[test]
+    fn a_single_day_is_clipped_and_a_step_moves_older_days_to_its_level() {
+        let steady = |day: usize| 10.0 + 0.01 * (day % 5) as f64;
+        let refund = prepared((0..100).map(|d| Some(if d == 60 { -30.0 } else { steady(d) })).collect());
+        assert!((refund.values[60] - 10.0).abs() < 0.1 && !refund.is_positive, "{}", refund.values[60]);
+        let step =
+            prepared((0..100).map(|d| Some(if d < 90 { steady(d) } else { 2.0 * steady(d) })).collect());
+        assert!(step.values.iter().all(|value| (value - 20.0).abs() < 0.5), "{:?}", step.values);
+    }
+
+    #[test]
+    fn a_gap_takes_the_value_a_week_before_and_the_history_begins_with_a_charge() {
+        let mut values: Vec<Option<f64>> = vec![Some(0.0); 10];
+        values.extend((0..14).map(|day| Some(f64::from(day % 7) + 1.0)));
+        values[20] = None;
+        let history = prepared(values);
+        assert_eq!(history.first, Day(19_368));
+        assert_eq!(history.on(Day(19_378)), 4.0, "as on the weekday before");
+        assert_eq!((history.on(Day(19_360)), history.values.len()), (0.0, 14));
+    }
+
+    #[test]
+    fn weekdays_have_factors_with_mean_1() {
+        let history = prepared((0..100).map(|d| Some(if (d + 6) % 7 >= 5 { 2.0 } else { 10.0 })).collect());
+        assert!((history.factors.iter().sum::<f64>() - 7.0).abs() < 1e-9);
+        let plain = history.deseasonalised();
+        assert!(plain.iter().all(|value| (value - plain[0]).abs() < 1e-9), "{plain:?}");
+    }
 }

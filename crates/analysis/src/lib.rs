@@ -25,6 +25,7 @@ mod schedule;
 mod selection;
 mod series;
 mod shares;
+mod weeks;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
 pub use change::{CostChange, PricedUsage};
@@ -38,3 +39,4 @@ pub use forecast::{
 };
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use series::DailyCosts;
+pub use weeks::{WeekForecast, forecast_weeks};

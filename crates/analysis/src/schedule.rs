@@ -38,7 +38,7 @@ fn last_known(costs: &DailyCosts, through: Day, day: Day) -> f64 {
     (0..4).find_map(|week| costs.on(through - ago - 7 * week)).unwrap_or(0.0)
 }
 
-/// The charges of the last month on the same days of the month. What was charged early this month
+/// The charges of the last month on the same days of the month. A charge that came early this month
 /// is not expected again.
 fn monthly_days(costs: &DailyCosts, through: Day, days: usize) -> Vec<f64> {
     let month = (through + 1).month_start();
@@ -71,7 +71,7 @@ fn on_day_of_month(pattern: &[f64], day: Day) -> f64 {
     if is_last { pattern.iter().skip(index).sum() } else { pattern.get(index).copied().unwrap_or(0.0) }
 }
 
-/// Usage and fee of a series whose source has no categories.
+/// Usage and fee of a series from a source without categories.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct FeeSplit {
     /// The series without the fees.

@@ -1,13 +1,13 @@
 //! The choice of a model by its errors at the series' own past month-ends.
 
 use crate::backtest::PastOrigin;
-use crate::candidates::{CANDIDATES, Candidate};
+use crate::candidates::CANDIDATES;
 
-/// Past months whose errors decide.
+/// Past months that decide.
 const MONTHS: usize = 4;
 
-/// The model before any month of the series has ended.
-const FIRST_CHOICE: Candidate = Candidate::LastWeek;
+/// Past months without which no errors are compared, and the first candidate is chosen.
+const LEAST_MONTHS: usize = 2;
 
 /// The chosen model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,14 +30,15 @@ impl ModelChoice {
 /// Chooses the model with the least mean error over the newest of these origins. Of equal models
 /// the first one is chosen.
 pub(crate) fn choose(origins: &[&PastOrigin]) -> ModelChoice {
-    let newest = &origins[origins.len().saturating_sub(MONTHS)..];
+    if origins.len() < LEAST_MONTHS {
+        return ModelChoice { index: 0 };
+    }
     let mut sums = vec![0.0; CANDIDATES.len()];
-    for origin in newest {
+    for origin in &origins[origins.len().saturating_sub(MONTHS)..] {
         for (sum, error) in sums.iter_mut().zip(origin.errors()) {
             *sum += error;
         }
     }
-    let first = CANDIDATES.iter().position(|candidate| *candidate == FIRST_CHOICE).unwrap_or(0);
     let least = (0..sums.len()).min_by(|a, b| sums[*a].total_cmp(&sums[*b]));
-    ModelChoice { index: if newest.is_empty() { first } else { least.unwrap_or(first) } }
+    ModelChoice { index: least.unwrap_or(0) }
 }

@@ -38,7 +38,8 @@ impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
-        let expected = "expected: cargo xtask bench [sandbox | lifecycle | --imports [--offer-megabytes N] \
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies \
+                        | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -64,6 +65,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if words == ["lifecycle"] {
         return bench_lifecycle();
     }
+    if let ["models" | "anomalies", arguments @ ..] = words {
+        return bench_analysis(words[0], arguments);
+    }
     let plan = BenchPlan::read(words)?;
     build()?;
     let bench = BenchRun::new()?;
@@ -87,6 +91,13 @@ fn bench_lifecycle() -> Result<(), TaskError> {
     let test = ["--test", "invariants", "a_million_steps_keep_the_invariants"];
     let words = ["test", "--release", "--quiet", "-p", "lifecycle"];
     run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
+}
+
+/// Runs an example of `analysis`: `models` measures forecasts of generated bills and, with `--m4
+/// FOLDER`, of the series of the M4 competition; `anomalies` measures the detection of anomalies.
+fn bench_analysis(example: &str, arguments: &[&str]) -> Result<(), TaskError> {
+    let words = ["run", "--release", "--quiet", "-p", "analysis", "--example", example, "--"];
+    run_command(cargo().args(words).args(arguments).current_dir(root()))
 }
 
 fn build() -> Result<(), TaskError> {
