@@ -50,7 +50,7 @@ fn digest_of(path: &Path) -> String {
 
 /// Waits until something is there.
 #[track_caller]
-pub(crate) fn wait_for<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {

@@ -88,7 +88,8 @@ fn spawn_answers_help_and_completions_without_mycelium() {
         run_command(&mut command)
     };
     for words in [&["--help"][..], &["help"], &["launch", "--help"], &["extend", "-h"], &["--version"]] {
-        let whole = run_command(&mut desk.command("mycelium", &[&["spawn"], words].concat())).expect_success();
+        let whole =
+            run_command(&mut desk.command("mycelium", &[&["spawn"], words].concat())).expect_success();
         assert_eq!(alone(words, false).expect_success(), whole, "{words:?}");
     }
     let offered = alone(&["--", "spawn", "te"], true).expect_success();

@@ -27,7 +27,8 @@ fn take_calls(world: &World) -> (Value, u64) {
 
 #[test]
 fn a_launch_with_everything_in_place_sends_nine_calls_and_four_in_sequence() {
-    let world = World::new("throttling: false\n", &[]);
+    // The delay keeps calls side by side that were sent at once, even on a busy machine.
+    let world = World::new("throttling: false\nlatency_ms: 500\n", &[]);
     let folder = world.desk.home().join(".ssh");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("id_ed25519"), "private").unwrap();
@@ -112,7 +113,10 @@ fn doctor_changes_nothing_and_uses_the_settings_of_a_launch() {
         (ran.code, rows)
     };
     let find = |rows: &[Value], check: &str| -> Value {
-        rows.iter().find(|row| row["check"] == check).unwrap_or_else(|| panic!("no {check}: {rows:?}")).clone()
+        rows.iter()
+            .find(|row| row["check"] == check)
+            .unwrap_or_else(|| panic!("no {check}: {rows:?}"))
+            .clone()
     };
     take_calls(&world);
     let (code, rows) = run("region: eu-west-1\n");
@@ -136,7 +140,8 @@ fn doctor_changes_nothing_and_uses_the_settings_of_a_launch() {
     let (calls, _) = take_calls(&world);
     let is_read = |call: &String| ["Describe", "Get", "List"].iter().any(|read| call.starts_with(read));
     assert!(calls.as_object().unwrap().keys().all(is_read), "{calls}");
-    let other = run_command(world.command(&["doctor", "-o", "json"]).env("SPAWN_SSH_FROM", "198.51.100.9/32"));
+    let other =
+        run_command(world.command(&["doctor", "-o", "json"]).env("SPAWN_SSH_FROM", "198.51.100.9/32"));
     let rows: Vec<Value> = serde_json::from_str(&other.out).unwrap();
     assert!(find(&rows, "group")["detail"].as_str().unwrap().contains("198.51.100.9/32"), "{rows:?}");
 }

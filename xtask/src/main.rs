@@ -25,6 +25,7 @@ pub(crate) type TaskError = String;
 const HELP: &str = "\
 cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the
                                tests, and Debian's OpenSSH server and cloud-init, unpacked
+cargo xtask setup --ssh        unpack Debian's packages alone, for make demo-spawn
 cargo xtask seed               derive datasets/seed again from the pinned wheels
 cargo xtask style [--base REV] [--verbose]
                                print the language measures of each crate and document, now and at REV
@@ -45,6 +46,7 @@ cargo xtask attacks SCRIPTS [--programs FOLDER]
                                them, and print the number of cases; --programs: against the executables
                                of that folder [default: build them]
 cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
+                   | anomalies [--seed N | --calibrate]
                    | --imports [--offer-megabytes N] [--bill-rows N]
                    | --spot-history FILE [--growth]]
                                measure ratios against DuckDB alone (builds in release mode);
@@ -52,6 +54,7 @@ cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                                lifecycle: a million random steps;
                                models: errors of forecasts on invented bills [default: of seeds 1 to 5
                                and one drawn now] and on the weekly series of the M4 competition;
+                               anomalies: anomalies that are found in them, and false alerts;
                                --imports: only invented price lists and bills of that size;
                                --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["setup"] => setup::libraries(),
+        ["setup", "--ssh"] => debian::packages(),
         ["setup", "--tests"] => {
             setup::libraries().and_then(|()| setup::python()).and_then(|()| debian::packages())
         }

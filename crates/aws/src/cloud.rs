@@ -18,7 +18,9 @@ use fleet::instance::{
     PowerRequest, ReapAction,
 };
 use fleet::launch::{LaunchReply, LaunchRequest};
-use fleet::ports::{Account, AccountRegions, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances};
+use fleet::ports::{
+    Account, AccountRegions, CallerAccount, FleetError, InstanceSelector, Instances, RegionInstances,
+};
 use fleet::remains::RemainingResource;
 use lifecycle::tag;
 use tokio::task::JoinSet;

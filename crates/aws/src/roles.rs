@@ -117,7 +117,11 @@ async fn read_profile(client: &Client, name: &str) -> Result<Option<Vec<Role>>, 
 }
 
 /// Returns the policies of a role; empty if there is no such role.
-async fn read_policies(client: &Client, role: &str, inline: &str) -> Result<Option<RolePolicies>, FleetError> {
+async fn read_policies(
+    client: &Client,
+    role: &str,
+    inline: &str,
+) -> Result<Option<RolePolicies>, FleetError> {
     let document = async {
         let call = client.get_role_policy().role_name(role).policy_name(inline);
         let answer = known(call.send().await.map_err(failed("iam:GetRolePolicy")))?;

@@ -88,7 +88,10 @@ impl TermsProblem {
                 format!("its cap is {cap:.0}, so at most {most} can be added")
             }
             TermsProblem::Stopped(left) => {
-                format!("it is stopped with {} left, and its time goes on at its next start", format_span(*left))
+                format!(
+                    "it is stopped with {} left, and its time goes on at its next start",
+                    format_span(*left)
+                )
             }
             TermsProblem::NotLater(end) => format!("it already runs until {end:.0}"),
             TermsProblem::TooLong => "an instance may have at most ten years left".to_string(),

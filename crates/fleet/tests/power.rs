@@ -138,6 +138,16 @@ fn only_owners_interrupt_the_work_of_an_instance() {
 }
 
 #[test]
+fn a_hint_repeats_an_owner_only_if_every_shell_reads_it_as_one_word() {
+    let hint = |owner: &str| PowerRefusal::OtherOwner(owner.into()).hint(PowerVerb::Terminate, "i-1").unwrap();
+    let expected = |owner: &str| format!("spawn terminate i-1 --owner {owner}, if this instance is meant");
+    assert_eq!(hint("arn:aws:iam::1:user/bob"), expected("arn:aws:iam::1:user/bob"));
+    for owner in ["bob; id", "$(id)", "-x", ""] {
+        assert_eq!(hint(owner), expected("ARN"), "{owner}");
+    }
+}
+
+#[test]
 fn terms_that_cannot_be_read_do_not_prevent_a_stop() {
     let check = |seen: InstanceView, note: &str| {
         let plan = decide(&seen, STOP).expect("a plan");
@@ -226,6 +236,32 @@ fn an_extension_counts_from_the_end_and_from_now_if_that_is_over() {
     check(unbounded, HOUR, Err(TermsProblem::Unbounded));
     let again = changed(launched(), |it| it.launched = Known::Is(at(HOUR)));
     check(again, 2 * HOUR, Err(TermsProblem::Restarted));
+}
+
+#[test]
+fn an_extension_to_an_instant_needs_a_later_end_within_the_cap() {
+    let check = |seen: &InstanceView, hour: i64, expected: Result<ExpiryTag, TermsProblem>| {
+        let (step, _) = run(seen, TermsRequest::ExtendTo(at(hour * HOUR)), HOUR);
+        assert_eq!(step, expected.map_or_else(TermsStep::Refused, TermsStep::Done), "{hour}");
+    };
+    check(&launched(), 10, Ok(running(10 * HOUR, 2)));
+    check(&launched(), 8, Err(TermsProblem::NotLater(at(8 * HOUR))));
+    check(&launched(), 2, Err(TermsProblem::NotLater(at(8 * HOUR))));
+    // A stop that did not happen: four hours were left.
+    let pausing = tagged(&launched(), paused(4 * HOUR, 2));
+    check(&pausing, 6, Ok(running(6 * HOUR, 3)));
+    check(&pausing, 5, Err(TermsProblem::NotLater(at(5 * HOUR))));
+    let cap = at(9 * HOUR);
+    let capped = changed(launched(), |it| drop(it.tags.insert(tag::CAP.into(), tag::encode_cap(cap))));
+    check(&capped, 9, Ok(running(9 * HOUR, 2)));
+    check(&capped, 10, Err(TermsProblem::AfterCap(cap, secs(HOUR))));
+    let stopped = changed(tagged(&launched(), paused(HOUR, 2)), |it| it.state = InstanceState::Stopped);
+    check(&stopped, 10, Err(TermsProblem::Stopped(secs(HOUR))));
+    // Another writer, which had adopted this end, was later.
+    let mut change = TermsChange::new(TermsRequest::ExtendTo(at(10 * HOUR)));
+    assert_eq!(change.next(&launched(), at(HOUR)), TermsStep::Write(running(10 * HOUR, 2)));
+    let theirs = running(12 * HOUR, 3);
+    assert_eq!(change.next(&tagged(&launched(), theirs), at(HOUR)), TermsStep::Done(theirs));
 }
 
 #[test]

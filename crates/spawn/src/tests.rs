@@ -39,11 +39,7 @@ fn noon() -> Timestamp {
 }
 
 fn memory() -> MemoryFleet {
-    MemoryFleet::new(CallerAccount {
-        account: "111122223333".into(),
-        arn: ME.into(),
-        now: noon(),
-    })
+    MemoryFleet::new(CallerAccount { account: "111122223333".into(), arn: ME.into(), now: noon() })
 }
 
 fn faulty<'a>(cloud: &'a MemoryFleet, runs: &[LaunchFault]) -> FaultyInstances<'a> {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Boots systemd as the first process of new namespaces: sh boot.sh FOLDER, on a terminal. FOLDER
 # contains etc, root, and local, which becomes /usr/local. /usr is this machine's, read-only, and so
-# are the kernel's settings. The guest has no disk that counts bytes. With GUEST_NETWORK=shared its
+# are the kernel's settings. The guest has no disks of this machine. With GUEST_NETWORK=shared its
 # network is that of the caller. A power-off ends the namespaces with SIGINT, and a reboot with
 # SIGHUP. Mounts and groups end with them.
 set -e
@@ -32,11 +32,10 @@ mount --rbind /usr usr
 mount -o remount,bind,ro usr
 mount --bind local usr/local
 mount -t proc proc proc
-: > root/diskstats
-mount --bind root/diskstats proc/diskstats
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
 mount -t sysfs -o ro sysfs sys
+mount -t tmpfs none sys/block
 mount -t tmpfs none sys/fs/cgroup
 mount -t cgroup2 none sys/fs/cgroup
 mount -t tmpfs -o mode=755 none run

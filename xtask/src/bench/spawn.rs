@@ -17,7 +17,18 @@ const LIST_RUNS: usize = 21;
 const SCENARIO: &str = "latency_ms: 60\nthrottling: false\ntiming: {pending: 0s, visible_after: 0s}\n";
 /// A launch without ssh, a key and a role.
 const LAUNCH: [&str; 12] = [
-    "launch", "t3.micro", "--ttl", "8h", "--deliver", "none", "--key", "none", "--role", "none", "--name", "bench",
+    "launch",
+    "t3.micro",
+    "--ttl",
+    "8h",
+    "--deliver",
+    "none",
+    "--key",
+    "none",
+    "--role",
+    "none",
+    "--name",
+    "bench",
 ];
 
 impl BenchRun {
@@ -49,7 +60,8 @@ impl BenchRun {
         let mut server = self.program("mycelium");
         server.args(["sandbox", "serve", "--port", "0", "--scenario"]).arg(&scenario);
         let child = server.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-        let mut serving = SandboxProcess(child.map_err(|error| format!("cannot start the sandbox: {error}"))?);
+        let mut serving =
+            SandboxProcess(child.map_err(|error| format!("cannot start the sandbox: {error}"))?);
         let mut first = String::new();
         if let Some(messages) = serving.0.stderr.take() {
             BufReader::new(messages).read_line(&mut first).map_err(|error| error.to_string())?;
@@ -57,7 +69,8 @@ impl BenchRun {
         let url = first.split_whitespace().find(|word| word.starts_with("http://"));
         let url = url.ok_or_else(|| format!("the sandbox printed no address: {first}"))?;
         let mut asks = self.program("mycelium");
-        let output = asks.args(["sandbox", "env", "--url", url]).output().map_err(|error| error.to_string())?;
+        let output =
+            asks.args(["sandbox", "env", "--url", url]).output().map_err(|error| error.to_string())?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let variable = |line: &str| {
             let (name, value) = line.strip_prefix("export ")?.split_once('=')?;

@@ -313,7 +313,8 @@ impl Roles for MemoryProvisions {
         self.read("read_role", |state| {
             let view = state.roles.get(query.name).cloned().unwrap_or_default();
             let is_known = |id: &&str| view.id.as_deref() == Some(*id) && view.profile.is_some();
-            let wanted = query.policies.filter(|wanted| wanted.unless_id.as_ref().is_none_or(|id| !is_known(id)));
+            let wanted =
+                query.policies.filter(|wanted| wanted.unless_id.as_ref().is_none_or(|id| !is_known(id)));
             let policies = view.policies.clone().unwrap_or_default();
             RoleView { policies: wanted.map(|_| policies), ..view }
         })

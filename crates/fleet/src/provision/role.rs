@@ -131,7 +131,9 @@ pub(super) fn plan(
     };
     match &request.role {
         RoleRequest::Named(name) => Ok(named(name, view)?),
-        RoleRequest::Own { checked } if view.policies.is_none() && (view.id != *checked || checked.is_none()) => {
+        RoleRequest::Own { checked }
+            if view.policies.is_none() && (view.id != *checked || checked.is_none()) =>
+        {
             let why = format!("the policies of the role {ROLE} were not read");
             Err(ProvisionError::Unread(FleetError::Failed(why)))
         }
@@ -327,7 +329,10 @@ mod tests {
             with_policies(|has| has.attached.push("arn:aws:iam::aws:policy/AdministratorAccess".into())),
             [format!("it also has the managed policy {admin}")]
         );
-        assert_eq!(with_policies(|has| has.inline.push("more".into())), ["it also has the inline policy more"]);
+        assert_eq!(
+            with_policies(|has| has.inline.push("more".into())),
+            ["it also has the inline policy more"]
+        );
         assert_eq!(
             with(|view| view.profile = Some(vec!["admin".into()])),
             ["its instance profile has the role admin"]
@@ -341,7 +346,10 @@ mod tests {
         assert_eq!(wider.len(), 2, "{wider:?}");
         assert!(wider[0].contains("also has") && wider[0].contains("ec2:*"), "{wider:?}");
         assert!(wider[1].contains("lacks") && wider[1].contains("ec2:CreateTags"), "{wider:?}");
-        assert_eq!(with_policies(|has| has.document = Some("{".into())), ["its policy spawnd cannot be read"]);
+        assert_eq!(
+            with_policies(|has| has.document = Some("{".into())),
+            ["its policy spawnd cannot be read"]
+        );
     }
 
     #[test]
@@ -379,7 +387,10 @@ mod tests {
     fn without_permission_the_launch_has_no_role_and_other_failures_stop_it() {
         let denied = FleetError::Refused { code: "AccessDenied".into(), why: "not allowed".into() };
         let with = |role: RoleRequest, error: FleetError| plan(&request(role), Some(&Err(error)));
-        assert_eq!(with(RoleRequest::Own { checked: None }, denied.clone()), Ok(RolePlan::Denied("not allowed".into())));
+        assert_eq!(
+            with(RoleRequest::Own { checked: None }, denied.clone()),
+            Ok(RolePlan::Denied("not allowed".into()))
+        );
         assert_eq!(with(RoleRequest::Named("web".into()), denied), Ok(RolePlan::Use("web".into())));
         let lost = FleetError::Failed("no answer in time".into());
         assert_eq!(with(RoleRequest::Own { checked: None }, lost.clone()), Err(ProvisionError::Unread(lost)));

@@ -11,32 +11,38 @@ mod spawn_command;
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 use console::completion;
 
+/// The shell that requests a completion.
+static SHELL: OnceLock<OsString> = OnceLock::new();
+
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    if completion::is_requested() {
+    if let Some(shell) = std::env::var_os(completion::VARIABLE) {
+        let _ = SHELL.set(shell);
         let command = || spawn_command::spawn_command(complete_in_mycelium, complete_in_mycelium);
         completion::answer("spawn", command, &words);
     }
     if words.iter().any(|word| asks_for_help(word)) && prints_help(&words) {
         return ExitCode::SUCCESS;
     }
-    start_mycelium()
+    exec::exec_beside("mycelium", program_words())
 }
 
-/// Replaces this process by `mycelium spawn`, which returns only if that failed.
-fn start_mycelium() -> ExitCode {
-    let words = std::env::args_os().skip(1);
-    exec::exec_beside("mycelium", ["spawn".into()].into_iter().chain(words))
+/// Returns the words for `mycelium`.
+fn program_words() -> impl Iterator<Item = OsString> {
+    ["spawn".into()].into_iter().chain(std::env::args_os().skip(1))
 }
 
 /// Has `mycelium` complete the line, because the candidates are in the warehouse.
 fn complete_in_mycelium() -> Option<Vec<String>> {
-    start_mycelium();
+    // The completion engine removed the variable, so that it does not reach other programs.
+    let shell = SHELL.get().map(|shell| (completion::VARIABLE, shell.as_os_str()));
+    exec::exec_with("mycelium", program_words(), shell);
     None
 }
 

@@ -76,7 +76,8 @@ pub(crate) fn run_doctor(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     // As for a launch without flags: the settings of the user and of the project apply.
-    let settings = SpawnSettings::resolve(ports.spawn_settings, None, SettingsLayer::default(), ports.settings)?;
+    let settings =
+        SpawnSettings::resolve(ports.spawn_settings, None, SettingsLayer::default(), ports.settings)?;
     let region = match &args.region {
         Some(name) => console::read_region("--region", name)?,
         None => settings.region.value.to_string(),

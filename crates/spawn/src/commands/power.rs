@@ -8,12 +8,12 @@ use fleet::bound::LaunchIndex;
 use fleet::ports::CallerAccount;
 use fleet::power::PowerVerb;
 
-use crate::{Ports, names_cache};
 use crate::instance_traces::{remove_traces, write_traces};
 use crate::names::{FoundTargets, TargetArgs, find_targets};
 use crate::owner::owners;
 use crate::power::{PowerOutcome, PowerTarget, carry_out};
 use crate::terms::{InstanceReading, end_of_running, time_left};
+use crate::{Ports, names_cache};
 
 /// The instances to change, and their owners.
 #[derive(Debug, Args)]

@@ -12,8 +12,8 @@ use fleet::ports::{CallerAccount, InstanceSelector, RegionInstances};
 
 use crate::Ports;
 use crate::delivery::{DeliveredDaemon, DeliveryMethod, push};
-use crate::journal::{LaunchJournal, LaunchLock};
 use crate::instance_traces::write_traces;
+use crate::journal::{LaunchJournal, LaunchLock};
 use crate::launcher::environment::write_environment;
 use crate::launcher::prepared::context_of;
 use crate::launcher::report::launch_report;
@@ -46,10 +46,9 @@ pub(crate) fn resume(ports: &Ports<'_>, printer: &mut Printer) -> Result<Exit, F
             journal.release(lock, &launch);
             continue;
         }
-        let exit = drive_to_outcome(launch, lock, &caller, &journal, ports, printer)
-            .and_then(|(launch, outcome)| {
-                report_outcome(&launch, outcome, &BTreeMap::new(), &caller, ports, printer)
-            });
+        let exit = drive_to_outcome(launch, lock, &caller, &journal, ports, printer).and_then(
+            |(launch, outcome)| report_outcome(&launch, outcome, &BTreeMap::new(), &caller, ports, printer),
+        );
         match exit {
             Ok(Exit::Done) => {}
             other if ended.is_ok() => ended = other,
@@ -138,7 +137,8 @@ pub(crate) fn report_outcome(
             let reported = report_instance(launch, &seen, variables, ports, printer);
             let host = write_traces(&seen, caller, caller.now, ports, printer);
             if reported.is_ok() {
-                let host = host.map_or_else(|| format!("spawn connect {}", seen.id), |host| format!("ssh {host}"));
+                let host =
+                    host.map_or_else(|| format!("spawn connect {}", seen.id), |host| format!("ssh {host}"));
                 printer.note(&format!("{host} opens a shell on it"));
             }
             reported

@@ -20,9 +20,8 @@ pub(crate) fn ask_for_launch(args: &mut LaunchArgs, ports: &Ports<'_>) -> Result
     };
     let kind = settings.instance_type.map_or("t3.micro".to_string(), |kind| kind.value.to_string());
     let ttl = settings.ttl.map_or("8h".to_string(), |ttl| domain::format_span(ttl.value));
-    let answers = || {
-        Some((ask("Instance type", Some(kind))?, ask("Running time", Some(ttl))?, ask("Name", None)?))
-    };
+    let answers =
+        || Some((ask("Instance type", Some(kind))?, ask("Running time", Some(ttl))?, ask("Name", None)?));
     let Some(answered) = answers() else { return Ok(false) };
     (args.instance_type, args.ttl, args.name) = answered;
     Ok(true)

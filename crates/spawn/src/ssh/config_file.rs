@@ -168,7 +168,8 @@ fn block(host: &ConfigHost, program: &ProxyProgram, known_hosts: &Path) -> Resul
         return Err(Failure::broken(format!("{id:?} cannot be a host of ssh")));
     }
     let names = host.alias.iter().chain([id]).cloned().collect::<Vec<_>>().join(" ");
-    let mut text = format!("{MARK}{id} {region} {account}\nHost {names}\n    HostName {id}\n    User {user}\n");
+    let mut text =
+        format!("{MARK}{id} {region} {account}\nHost {names}\n    HostName {id}\n    User {user}\n");
     for (name, value) in host_options(id, known_hosts)? {
         text.push_str(&format!("    {name} {value}\n"));
     }
@@ -180,11 +181,10 @@ fn block(host: &ConfigHost, program: &ProxyProgram, known_hosts: &Path) -> Resul
 
 /// Returns the command that ssh's shell starts, with the tokens of ssh escaped.
 fn proxy_command(host: &ConfigHost, program: &ProxyProgram) -> Result<String, Failure> {
-    let path = program
-        .executable
-        .to_str()
-        .filter(|path| !path.chars().any(char::is_control))
-        .ok_or_else(|| Failure::broken(format!("ssh cannot use the path {}", program.executable.display())))?;
+    let path =
+        program.executable.to_str().filter(|path| !path.chars().any(char::is_control)).ok_or_else(|| {
+            Failure::broken(format!("ssh cannot use the path {}", program.executable.display()))
+        })?;
     let mut words = vec![path, "spawn", "proxy", &host.id, "--region", &host.region, "--user", &host.user];
     words.extend(program.profile.iter().flat_map(|profile| ["--account", profile]));
     if host.sends_key {

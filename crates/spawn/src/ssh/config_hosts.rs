@@ -9,9 +9,9 @@ use fleet::ports::{CallerAccount, KeyPairView};
 
 use super::config_file::{ConfigFiles, ConfigHost, ProxyProgram, is_alias};
 use super::identity::{UserKey, find_key, list_user_keys};
-use super::public_key::PublicKey;
 use super::known_hosts::KnownHosts;
 use super::login_user::{recorded_user, user_of_image};
+use super::public_key::PublicKey;
 use super::session::identity_file;
 use super::session_args::ssh_settings;
 use super::throwaway::make_key;

@@ -127,7 +127,8 @@ fn the_regions_of_the_account_are_read_once_a_day() {
     cloud.forward(SignedDuration::from_hours(24));
     launch(2);
     launch(2);
-    let other = desk.spawn(&faulty(&cloud, &[]), &["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"]);
+    let other =
+        desk.spawn(&faulty(&cloud, &[]), &["launch", "t3.micro", "--ttl", "8h", "--region", "eu-west-2"]);
     assert!(other.failed().contains("the closest match is eu-west-1"), "{}", other.failed());
     assert_eq!(cloud.region_requests(), 3, "a region that was not known may exist by now");
 }

@@ -5,12 +5,10 @@ use std::path::Path;
 
 use fleet::instance::InstanceDetails;
 use fleet::ports::{
-    GroupRule, GroupSelector, GroupView, Groups, KeyPairView, Keys, ProvisionFault, RolePolicies, RoleQuery, RoleView, Roles,
-    SubnetView,
+    GroupRule, GroupSelector, GroupView, Groups, KeyPairView, Keys, ProvisionFault, RolePolicies, RoleQuery,
+    RoleView, Roles, SubnetView,
 };
-use fleet::provision::{
-    POLICY_NAME, ProvisionPlan, Provisioned, ROLE, RolePlan, SSH_GROUP, role_documents,
-};
+use fleet::provision::{POLICY_NAME, ProvisionPlan, Provisioned, ROLE, RolePlan, SSH_GROUP, role_documents};
 
 use super::*;
 use crate::provision::{ProvisionFlags, RuleRenewal, ensure, plan_provision, renew_rule};

@@ -84,7 +84,11 @@ fn the_user_of_a_copied_tag_is_not_used() {
     let outside = |it: &mut InstanceView| drop(it.tags.insert(tag::LAUNCH.into(), "../launches/x".into()));
     cloud.add(change(instance("i-outside", -1), outside));
     let out = spawn(&["ssh-config", "-o", "csv"]).good();
-    for expected in ["try,i-memory0000,us-east-1,bob,", "i-copy,i-copy,us-east-1,ec2-user,", "i-outside,us-east-1,ec2-user,"] {
+    for expected in [
+        "try,i-memory0000,us-east-1,bob,",
+        "i-copy,i-copy,us-east-1,ec2-user,",
+        "i-outside,us-east-1,ec2-user,",
+    ] {
         assert!(out.contains(expected), "{expected}: {out}");
     }
 }
