@@ -125,7 +125,7 @@ fn a_tag_that_looks_like_markup_is_text_in_pages_and_drawings() {
     let read = |name: &str| fs::read_to_string(desk.home().join(name)).unwrap();
     let (drawing, page) = (read("c.svg"), read("page.html"));
     assert!(drawing.contains("&gt;&lt;script&gt;alert(1)") && !drawing.contains("<script"), "{drawing}");
-    assert!(!page.contains("<script") && !page.contains("http"), "{page}");
+    assert!(!page.contains("<script") && !page.contains("http:") && !page.contains("https:"), "{page}");
     assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'"), "{page}");
     for title in ["Forecast", "Largest changes", "Anomalies", "Budgets", "Calendar"] {
         assert!(page.contains(&format!("<h2>{title}</h2>")), "{title}: {page}");
@@ -157,4 +157,26 @@ fn half_a_month_is_forecast_from_its_complete_days() {
         days.contains("2026-11-14,") && days.contains("incomplete") && !days.contains("2026-11-16"),
         "{days}"
     );
+}
+
+#[test]
+fn a_charge_outside_its_billing_month_counts_in_its_bill() {
+    let desk = Desk::default();
+    let head = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,\
+                ChargePeriodStart,ChargeCategory,ServiceName\n";
+    let line = |cost: &str, day: &str| {
+        format!("{cost},{cost},USD,111122223333,2026-10-01,{day},Usage,EC2\n")
+    };
+    let text = head.to_string()
+        + &line("1", "2026-09-30T23:00:00")
+        + &line("2", "2026-10-31T23:00:00")
+        + &line("4", "2026-11-01T00:00:00");
+    let path = desk.home().join("oct.csv");
+    fs::write(&path, text).unwrap();
+    let words = ["import", "focus", &path.to_string_lossy(), "--observed-at", "2026-11-04", "-q"];
+    desk.collector(&words).expect_success();
+    let out = desk.truffle(&["query", "cost/daily", "--columns", "day,cost", "-o", "csv"]).expect_success();
+    assert_eq!(out, "day,cost\n2026-10-01,1\n2026-10-31,6\n");
+    let out = desk.truffle(&["cost", "--columns", "service_name,total_cost", "-o", "csv"]).expect_success();
+    assert_eq!(out, "service_name,total_cost\nEC2,7\n");
 }

@@ -16,7 +16,9 @@ use crate::commands::{anomalies, budget, calendar, trends};
 use crate::cost_dimension::CostDimension;
 use crate::cost_filter::CostFilter;
 use crate::cost_footer::{completeness, note_cost_footer};
-use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through};
+use crate::daily_costs::{
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
+};
 use crate::forecast_svg::{BandPoint, draw_band};
 use crate::html_page::{HtmlSection, html_page};
 use crate::leaf_forecast::HistoryForecast;
@@ -186,7 +188,9 @@ fn anomalies_section(
         return without_data(title, failure);
     }
     let marks = KnownMarks::read(&UserFile::anomaly_marks(&ports.settings.config, None), ports.as_of)?;
-    let found = AnomalySearch::new(history, None, 1.0).find(&AnomalyChoice::usual(history, None), &marks);
+    let unused = unused_commitments(ports)?;
+    let search = AnomalySearch::new(history, &unused, None, 1.0);
+    let found = search.find(&AnomalyChoice::usual(history, None), &marks);
     let shown: Vec<&FoundAnomaly> = found.iter().filter(|one| one.known_as.is_none()).collect();
     let notes = if shown.is_empty() { vec!["no anomalies".to_string()] } else { Vec::new() };
     let table = anomalies::report(&shown).table.unwrap_or_default();
