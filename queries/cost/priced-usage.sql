@@ -4,8 +4,8 @@
 -- list cost and the quantity are null if a line of the leaf does not state them. Usage, taxes and
 -- credits without an effective cost count as billed; another line without one makes the effective
 -- cost of its leaf null. Currencies are never added.
--- $first timestamp  the first day
--- $end timestamp  the day after the last one
+-- $since timestamp  the first day
+-- $until timestamp  the last day
 -- $metric billed_cost|effective_cost = billed_cost  cost to add up
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
@@ -24,7 +24,7 @@ SELECT
     CASE WHEN count(pricing_quantity) = count(*) THEN CAST(sum(pricing_quantity) AS DECIMAL(38, 9)) END AS quantity,
     count(*) AS lines
 FROM charge_of_month('all', $as_of)
-WHERE charge_period_start >= $first AND charge_period_start < $end
+WHERE charge_period_start >= CAST($since AS DATE) AND charge_period_start < CAST($until AS DATE) + INTERVAL 1 DAY
 GROUP BY ALL
 ORDER BY
     billing_currency, sub_account_id, service_name, region_id, usage_type, pricing_unit, charge_category

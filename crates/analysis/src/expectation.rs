@@ -5,19 +5,19 @@ use std::collections::VecDeque;
 use crate::Day;
 use crate::numbers::median;
 
-/// Days whose median is the level.
+/// Days of the median that is the level.
 const LEVEL_DAYS: usize = 7;
 
 /// The part of the last day's distance from the median level that persists on the next day.
 const PERSISTENCE: f64 = 0.6;
 
-/// Weeks whose median is a weekday's factor.
+/// Weeks of the median that is a weekday's factor.
 const FACTOR_WEEKS: usize = 16;
 
 /// Weeks without which a weekday has no factor of its own.
 const FEWEST_WEEKS: usize = 3;
 
-/// Days whose deviations are the scale of the next one.
+/// Days of the deviations that are the scale of the next day.
 const SCALE_DAYS: usize = 56;
 
 /// Days without which a day is not judged: then each weekday has three ratios, and one odd day
@@ -33,6 +33,9 @@ const LEAST_AMOUNT: f64 = 1.0;
 /// A weekday below this part of the level says nothing about the level.
 const LEAST_FACTOR: f64 = 0.25;
 
+/// Weekdays differ if their factors do by more than this part.
+const UNLIKE_FACTORS: f64 = 0.15;
+
 /// From the median of the deviations' sizes to a standard deviation of normal deviations.
 pub(crate) const MAD_TO_SD: f64 = 1.4826;
 
@@ -47,6 +50,39 @@ pub struct DayExpectation {
     pub level: f64,
     /// The fee that is expected on this day.
     pub fee: f64,
+    /// The cost if the last step added the same amount to every weekday, while it is not known
+    /// whether it multiplied them.
+    pub cost_if_added: Option<f64>,
+}
+
+impl DayExpectation {
+    /// The expectation with the nearer of both costs.
+    pub(crate) fn nearest(self, cost: f64) -> DayExpectation {
+        match self.cost_if_added {
+            Some(added) if (cost - added).abs() < (cost - self.cost).abs() => {
+                DayExpectation { cost: added, ..self }
+            }
+            _ => self,
+        }
+    }
+}
+
+/// The change of a level by a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct LevelShift {
+    /// The level before the step.
+    before: f64,
+    /// The mean difference from the expected usage.
+    added: f64,
+    /// Days for which the shift is still undecided.
+    days_left: usize,
+}
+
+impl LevelShift {
+    /// The factor of a weekday after the same amount was added to every day.
+    fn factor_if_added(&self, factor: f64) -> f64 {
+        (factor * self.before + self.added) / (self.before + self.added)
+    }
 }
 
 /// The memory of a series: everything that the expectation of the next day needs.
@@ -58,15 +94,24 @@ pub(crate) struct SeriesMemory {
     week: VecDeque<Option<f64>>,
     /// Ratios of past days to their weeks, for each weekday.
     ratios: [VecDeque<f64>; 7],
-    /// Usage without the weekday's factor, since the level was last reset.
-    levels: VecDeque<f64>,
+    /// Weekdays and their usage without the weekday's factor, since the level was last reset.
+    levels: VecDeque<(usize, f64)>,
+    /// The last step, while it is not known whether it added to the weekdays or multiplied them.
+    shift: Option<LevelShift>,
     /// Sizes of past deviations, as parts of the expected cost.
     deviations: VecDeque<f64>,
-    /// What the last two first days of a month cost beyond the expected usage.
+    /// Cost beyond the expected usage on the last two first days of a month.
     fees: VecDeque<f64>,
 }
 
 impl SeriesMemory {
+    /// The memory of a series that begins with these days.
+    pub(crate) fn of_first_days(days: &[(Day, f64, f64)]) -> SeriesMemory {
+        let mut memory = SeriesMemory::default();
+        days.iter().for_each(|(day, usage, _)| memory.add(*day, *usage, None, true));
+        memory
+    }
+
     /// The expectation of a day; `None` if too few days are known. `learns_fees`: an excess on the
     /// first day of two months is a fee from then on.
     pub(crate) fn expectation(&self, day: Day, learns_fees: bool) -> Option<DayExpectation> {
@@ -75,10 +120,12 @@ impl SeriesMemory {
         }
         let level = self.level()?;
         let fee = if learns_fees { self.fee(day, level) } else { 0.0 };
-        let cost = level * self.factor(day.weekday()) + fee;
+        let factor = self.factor(day.weekday());
+        let cost = level * factor + fee;
         let deviation = MAD_TO_SD * median_of(&self.deviations);
         let scale = (cost.abs() * deviation.max(LEAST_SCALE)).max(LEAST_AMOUNT);
-        Some(DayExpectation { cost, scale, level, fee })
+        let cost_if_added = self.shift.map(|shift| shift.before * factor + shift.added + fee);
+        Some(DayExpectation { cost, scale, level, fee, cost_if_added })
     }
 
     /// Adds a day with its known cost. On a day that is not usual the expected usage stands for it,
@@ -86,6 +133,7 @@ impl SeriesMemory {
     pub(crate) fn add(&mut self, day: Day, cost: f64, expected: Option<DayExpectation>, is_usual: bool) {
         self.days += 1;
         let Some(expected) = expected else { return self.learn_usage(day, cost) };
+        self.decide_shift(day, &expected);
         let usage = expected.cost - expected.fee;
         if day == day.month_start() {
             push(&mut self.fees, cost - usage, 2);
@@ -107,19 +155,65 @@ impl SeriesMemory {
         push(&mut self.week, None, 7);
     }
 
-    /// Forgets the level, and learns it from the usage of these days.
-    pub(crate) fn reset_level(&mut self, days: impl Iterator<Item = (Day, f64)>) {
+    /// Forgets the level, and learns it from the days of a step: each day with its usage, and with
+    /// the usage that was expected from the level before.
+    pub(crate) fn reset_level(&mut self, days: &[(Day, f64, f64)], before: f64) {
+        let added = days.iter().map(|(_, usage, expected)| usage - expected).sum::<f64>() / days.len() as f64;
         self.levels.clear();
         self.week.clear();
-        for (day, usage) in days {
-            self.learn_usage(day, usage);
+        let shift = LevelShift { before, added, days_left: 7 };
+        self.shift = (before > 0.0 && before + added > 0.0).then_some(shift);
+        if self.shift.is_some() && self.differ(days) {
+            self.shift = None;
+            if is_nearer_to_sum(days, added) {
+                self.add_to_factors(&shift);
+            }
+        }
+        for (day, usage, _) in days {
+            self.learn_usage(*day, *usage);
+        }
+    }
+
+    /// Whether the weekdays of these days usually differ.
+    fn differ(&self, days: &[(Day, f64, f64)]) -> bool {
+        let factors = || days.iter().map(|(day, ..)| self.factor(day.weekday()));
+        factors().fold(f64::MIN, f64::max) > (1.0 + UNLIKE_FACTORS) * factors().fold(f64::MAX, f64::min)
+    }
+
+    /// Decides whether the last step added to the weekdays or multiplied them, on the first day on
+    /// which both expect unlike costs; after a week, that it multiplied them.
+    fn decide_shift(&mut self, day: Day, expected: &DayExpectation) {
+        let Some(shift) = &mut self.shift else { return };
+        shift.days_left -= 1;
+        let shift = *shift;
+        let factor = self.factor(day.weekday());
+        let multiplied = factor * expected.level;
+        let added = factor * shift.before + shift.added;
+        let is_unlike = (multiplied - added).abs() > UNLIKE_FACTORS * added.abs().min(multiplied.abs());
+        if is_unlike && expected.cost_if_added == Some(expected.cost) {
+            self.add_to_factors(&shift);
+        }
+        if is_unlike || shift.days_left == 0 {
+            self.shift = None;
+        }
+    }
+
+    /// Rewrites the weekdays' factors as if the step's amount had always been there.
+    fn add_to_factors(&mut self, shift: &LevelShift) {
+        let before: Vec<f64> = (0..7).map(|weekday| self.factor(weekday)).collect();
+        for ratio in self.ratios.iter_mut().flatten() {
+            *ratio = shift.factor_if_added(*ratio);
+        }
+        let after: Vec<f64> = (0..7).map(|weekday| self.factor(weekday)).collect();
+        for (weekday, level) in &mut self.levels {
+            *level *= before[*weekday] / after[*weekday].max(f64::MIN_POSITIVE);
         }
     }
 
     /// The median level, and the part of the last day's distance from it that persists.
     fn level(&self) -> Option<f64> {
-        let last = *self.levels.back()?;
-        let median = median_of(&self.levels);
+        let (_, last) = *self.levels.back()?;
+        let median = median(&mut self.levels.iter().map(|(_, level)| *level).collect::<Vec<f64>>());
         Some(median + PERSISTENCE * (last - median))
     }
 
@@ -137,7 +231,7 @@ impl SeriesMemory {
     fn learn_usage(&mut self, day: Day, usage: f64) {
         let factor = self.factor(day.weekday());
         if factor >= LEAST_FACTOR {
-            push(&mut self.levels, usage / factor, LEVEL_DAYS);
+            push(&mut self.levels, (day.weekday(), usage / factor), LEVEL_DAYS);
         }
         push(&mut self.week, Some(usage), 7);
         self.learn_factor(day, usage, usage);
@@ -151,6 +245,17 @@ impl SeriesMemory {
             push(&mut self.ratios[day.weekday()], 7.0 * usage / sum, FACTOR_WEEKS);
         }
     }
+}
+
+/// Whether the days are nearer to the expected usage plus an amount than to a multiple of it.
+fn is_nearer_to_sum(days: &[(Day, f64, f64)], added: f64) -> bool {
+    let sum = |value: &dyn Fn(f64, f64) -> f64| -> f64 {
+        days.iter().map(|(_, usage, expected)| value(*usage, *expected)).sum()
+    };
+    let multiple = sum(&|usage, _| usage) / sum(&|_, expected| expected);
+    let distance_of_sum = sum(&|usage, expected| (usage - expected - added).powi(2));
+    let distance_of_multiple = sum(&|usage, expected| (usage - multiple * expected).powi(2));
+    distance_of_sum < distance_of_multiple
 }
 
 fn median_of(values: &VecDeque<f64>) -> f64 {

@@ -24,6 +24,7 @@ pub const QUESTIONS: &[Question] = questions![
     "cost/priced-usage",
     "cost/statements",
     "cost/tag-keys",
+    "cost/unused-commitments",
     "data/runs",
     "instance/benchmarks",
     "instance/facts",
@@ -94,7 +95,8 @@ pub mod rows {
     }
 
     row! {
-        /// The cost of one day and leaf: a row of `cost/daily` and of `cost/daily-leaves`.
+        /// The cost of one day and leaf: a row of `cost/daily`, `cost/daily-leaves` and
+        /// `cost/unused-commitments`.
         pub struct DailyCostRow {
             /// The day on which the charges begin.
             day: CalendarDate,

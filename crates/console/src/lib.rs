@@ -4,7 +4,9 @@
 //! This crate stands between a program and a person or a pipe. It knows nothing of a report's
 //! content, the origin of its rows, or AWS.
 
+mod clock;
 mod columns;
+pub mod completion;
 mod confirm;
 mod damage;
 mod dimensions;
@@ -26,8 +28,9 @@ mod tests;
 mod text;
 mod words;
 
+pub use clock::{clock, now};
 pub use confirm::{confirm, confirm_on_terminal, prompt};
-pub use damage::{drop_damaged_files, restore_lake};
+pub use damage::drop_damaged_files;
 pub use dimensions::CostDimensions;
 pub use failure::{Exit, Failure, FailureKind};
 pub use format::OutputFormat;

@@ -32,8 +32,8 @@ impl MarkAnswer {
     }
 }
 
-/// A mark of an anomaly. The marks of an anomaly are kept in order, so that an earlier answer can be
-/// given again with `--as-of`.
+/// A mark of an anomaly. The marks of an anomaly are kept in order, so that `--as-of` can give an
+/// earlier answer again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnomalyMark {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use analysis::{
-    AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, CostDriver, DailyCosts, Day, ExactCost, find_anomalies,
-    find_drivers,
+    AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, CostDriver, DailyCosts, Day, ExactCost,
+    find_anomalies, find_drivers,
 };
 use console::Failure;
 use domain::Decimal;
@@ -25,7 +25,10 @@ const TOTAL: &str = "total";
 /// The name of the dimension of leaves.
 const LEAF: &str = "leaf";
 
-/// The dimensions whose first use is always shown.
+/// The name of the dimension of commitments.
+const COMMITMENT: &str = "commitment";
+
+/// The dimensions with a first use that is always shown.
 const FIRST_USES: [CostDimension; 3] = [CostDimension::Account, CostDimension::Service, CostDimension::Region];
 
 /// A leaf that is searched: usage of a type in a region of an account, with one value of the tag or
@@ -125,6 +128,8 @@ pub(crate) struct AnomalySearch<'a> {
     history: &'a BillHistory,
     per_year: f64,
     leaves: BTreeMap<LeafName, SearchedLeaf<'a>>,
+    /// The unused parts of commitments, by the id of the commitment.
+    commitments: BTreeMap<LeafName, SearchedLeaf<'a>>,
 }
 
 struct SearchedLeaf<'a> {
@@ -134,30 +139,19 @@ struct SearchedLeaf<'a> {
 }
 
 impl<'a> AnomalySearch<'a> {
-    /// Walks over the usage of every leaf. `by` splits the leaves further if it is a tag or the
-    /// resource.
-    pub(crate) fn new(history: &'a BillHistory, by: Option<&CostDimension>, per_year: f64) -> Self {
+    /// Walks over the usage of every leaf, and over the unused parts of commitments. `by` splits
+    /// the leaves further if it is a tag or the resource.
+    pub(crate) fn new(
+        history: &'a BillHistory,
+        unused: &'a [LeafCosts],
+        by: Option<&CostDimension>,
+        per_year: f64,
+    ) -> Self {
         let part = by.filter(|by| matches!(by, CostDimension::Tag { .. } | CostDimension::Resource));
-        let mut charges: BTreeMap<LeafName, Vec<&LeafCosts>> = BTreeMap::new();
         let is_usage = |leaf: &&LeafCosts| leaf.key.category.as_deref().is_none_or(|it| it == "Usage");
-        for leaf in history.leaves.iter().filter(is_usage) {
-            let name = LeafName {
-                currency: leaf.key.currency.clone(),
-                account: leaf.key.account.clone(),
-                service: leaf.key.service.clone(),
-                region: leaf.key.region.clone(),
-                usage_type: leaf.key.usage_type.clone(),
-                part: part.and_then(|by| by.value(&leaf.key)).map(String::from),
-            };
-            charges.entry(name).or_default().push(leaf);
-        }
-        let searched = |(name, charges): (LeafName, Vec<&'a LeafCosts>)| {
-            let series: Vec<DailyCosts> = charges.iter().map(|leaf| history.series(leaf)).collect();
-            let costs = add_up(series.iter());
-            let walk = find_anomalies(&costs, &rule(per_year, &charges));
-            (name, SearchedLeaf { charges, costs, walk })
-        };
-        AnomalySearch { history, per_year, leaves: charges.into_iter().map(searched).collect() }
+        let usage = history.leaves.iter().filter(is_usage);
+        let commitments = searched(history, unused.iter(), Some(&CostDimension::Resource), per_year);
+        AnomalySearch { history, per_year, leaves: searched(history, usage, part, per_year), commitments }
     }
 
     /// Returns the chosen anomalies, the newest first, with those that the marks quiet.
@@ -186,6 +180,7 @@ impl<'a> AnomalySearch<'a> {
             }
         }
         found.extend(leaves);
+        found.extend(self.unused_commitments().into_iter().filter(|one| self.is_chosen(one, choice)));
         for one in &mut found {
             let known = marks.known_as(&one.id, &one.mark(MarkAnswer::No, String::new()));
             one.feedback = marks.answer(&one.id).or(known.map(|(_, answer)| answer));
@@ -200,31 +195,51 @@ impl<'a> AnomalySearch<'a> {
 
     /// Returns the anomalies of all groups that have ids: the total, the dimension of the choice,
     /// accounts, services, regions, and every leaf.
-    pub(crate) fn find_everywhere(&self, choice: &AnomalyChoice<'_>, marks: &KnownMarks) -> Vec<FoundAnomaly> {
+    pub(crate) fn find_everywhere(
+        &self,
+        choice: &AnomalyChoice<'_>,
+        marks: &KnownMarks,
+    ) -> Vec<FoundAnomaly> {
         let mut found = self.find(choice, marks);
         for by in [None].into_iter().chain(FIRST_USES.iter().map(Some)) {
             found.extend(self.groups(by, choice));
         }
         let leaves = self.leaves.iter().flat_map(|(name, leaf)| {
             let members = BTreeMap::from([(name, leaf)]);
-            leaf.walk.anomalies.iter().map(move |it| self.anomaly(LEAF, Some(name.text()), it, &members)).collect::<Vec<_>>()
+            leaf.walk
+                .anomalies
+                .iter()
+                .map(move |it| self.anomaly(LEAF, Some(name.text()), it, &members))
+                .collect::<Vec<_>>()
         });
         found.extend(leaves);
+        found.extend(self.unused_commitments());
         found.sort_by(|a, b| a.id.cmp(&b.id));
         found.dedup_by(|a, b| a.id == b.id);
         found
     }
 
     fn is_chosen(&self, one: &FoundAnomaly, choice: &AnomalyChoice<'_>) -> bool {
-        let is_first_use = one.kind == AnomalyKind::New && FIRST_USES.iter().any(|it| it.column() == one.dimension);
+        let is_first_use =
+            one.kind == AnomalyKind::New && FIRST_USES.iter().any(|it| it.column() == one.dimension);
         let is_recent = one.ended_on.is_none_or(|ended| ended >= choice.since);
         is_recent && (is_first_use || one.impact().abs() >= choice.min_impact)
+    }
+
+    fn unused_commitments(&self) -> Vec<FoundAnomaly> {
+        let of_commitment = |(name, leaf): (&LeafName, &SearchedLeaf<'a>)| {
+            let rises = leaf.walk.anomalies.iter().filter_map(CostAnomaly::of_unused_commitment);
+            let members = BTreeMap::from([(name, leaf)]);
+            rises.map(|it| self.anomaly(COMMITMENT, name.part.clone(), &it, &members)).collect::<Vec<_>>()
+        };
+        self.commitments.iter().flat_map(of_commitment).collect()
     }
 
     /// Returns the chosen anomalies of the groups of a dimension, or of the totals.
     fn groups(&self, by: Option<&CostDimension>, choice: &AnomalyChoice<'_>) -> Vec<FoundAnomaly> {
         let dimension = by.map_or(TOTAL, CostDimension::column);
-        let mut groups: BTreeMap<(&str, Option<&str>), BTreeMap<&LeafName, &SearchedLeaf<'a>>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&str, Option<&str>), BTreeMap<&LeafName, &SearchedLeaf<'a>>> =
+            BTreeMap::new();
         for (name, leaf) in &self.leaves {
             let value = by.and_then(|by| by.value(&leaf.charges[0].key));
             groups.entry((&name.currency, value)).or_default().insert(name, leaf);
@@ -258,7 +273,7 @@ impl<'a> AnomalySearch<'a> {
             ((*name).clone(), exact(amount))
         });
         FoundAnomaly {
-            id: anomaly_id(&[&currency, dimension, value.as_deref().unwrap_or("\0"), &day_text(first)]),
+            id: anomaly_id(&[currency.as_str(), dimension, value.as_deref().unwrap_or("\0"), &day_text(first)]),
             currency,
             dimension: dimension.into(),
             value,
@@ -276,6 +291,34 @@ impl<'a> AnomalySearch<'a> {
     }
 }
 
+/// Joins charges to leaves, and walks over each.
+fn searched<'a>(
+    history: &BillHistory,
+    charges: impl Iterator<Item = &'a LeafCosts>,
+    part: Option<&CostDimension>,
+    per_year: f64,
+) -> BTreeMap<LeafName, SearchedLeaf<'a>> {
+    let mut leaves: BTreeMap<LeafName, Vec<&LeafCosts>> = BTreeMap::new();
+    for leaf in charges {
+        let name = LeafName {
+            currency: leaf.key.currency.clone(),
+            account: leaf.key.account.clone(),
+            service: leaf.key.service.clone(),
+            region: leaf.key.region.clone(),
+            usage_type: leaf.key.usage_type.clone(),
+            part: part.and_then(|by| by.value(&leaf.key)).map(String::from),
+        };
+        leaves.entry(name).or_default().push(leaf);
+    }
+    let walked = |(name, charges): (LeafName, Vec<&'a LeafCosts>)| {
+        let series: Vec<DailyCosts> = charges.iter().map(|leaf| history.series(leaf)).collect();
+        let costs = add_up(series.iter());
+        let walk = find_anomalies(&costs, &rule(per_year, &charges));
+        (name, SearchedLeaf { charges, costs, walk })
+    };
+    leaves.into_iter().map(walked).collect()
+}
+
 impl SearchedLeaf<'_> {
     /// Returns the exact known cost of the days.
     fn actual(&self, first: Day, end: Day) -> Decimal {
@@ -283,7 +326,7 @@ impl SearchedLeaf<'_> {
         days.filter(|(day, _)| (first..end).contains(day)).filter_map(|(_, cost)| *cost).sum()
     }
 
-    /// Returns the expected cost of the days whose cost is known.
+    /// Returns the expected cost of the days with a known cost.
     fn expected(&self, first: Day, end: Day) -> f64 {
         let expectation = |day: i32| {
             let at = usize::try_from(Day(day) - self.costs.first).ok()?;

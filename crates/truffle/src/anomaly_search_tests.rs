@@ -42,7 +42,7 @@ fn choice<'a>(by: Option<&'a CostDimension>) -> AnomalyChoice<'a> {
 
 fn find(charges: &[SampleCharge], by: Option<&CostDimension>, through: Option<&str>) -> Vec<FoundAnomaly> {
     let history = history(charges, through);
-    AnomalySearch::new(&history, by, 1.0).find(&choice(by), &KnownMarks::default())
+    AnomalySearch::new(&history, &[], by, 1.0).find(&choice(by), &KnownMarks::default())
 }
 
 fn brief(found: &[FoundAnomaly]) -> Vec<(&str, &str, &str, String)> {
@@ -125,6 +125,24 @@ fn currencies_are_searched_apart() {
     let found = find(&charges, Some(&CostDimension::Service), None);
     assert_eq!(brief(&found), [("service_name", "EC2", "spike", "2026-11-10".to_string())]);
     assert_eq!(found[0].currency, "EUR");
+}
+
+#[test]
+fn a_rise_of_the_unused_part_of_a_commitment_has_its_own_kind() {
+    let history = history(&office("EC2", |_, cost| cost), None);
+    let mut unused = history.leaves[0].clone();
+    unused.key.resource = Some("arn:plan".into());
+    for (at, (_, cost)) in unused.days.iter_mut().enumerate() {
+        // A rise for a week, and a fall for another one.
+        let factor = if (80..87).contains(&at) { 3 } else if (100..107).contains(&at) { 0 } else { 1 };
+        *cost = cost.map(|cost| cost * Decimal::from(factor));
+    }
+    let unused = [unused];
+    let search = AnomalySearch::new(&history, &unused, None, 1.0);
+    let found = search.find(&choice(None), &KnownMarks::default());
+    let kinds: Vec<_> = found.iter().map(|one| (one.dimension.as_str(), one.value.as_deref(), one.kind)).collect();
+    assert!(kinds.contains(&("commitment", Some("arn:plan"), AnomalyKind::CommitmentUnused)), "{kinds:?}");
+    assert!(found.iter().all(|one| one.impact() > Decimal::ZERO), "{found:?}");
 }
 
 #[test]

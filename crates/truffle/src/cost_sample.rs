@@ -96,6 +96,7 @@ pub(crate) fn warehouse(
             fields: NewestUsageRow::fields(),
             rows: vec![newest.clone()],
         })
+        .answer("cost/unused-commitments", |_| Page { fields: DailyCostRow::fields(), rows: Vec::new() })
         .answer("cost/known-ends", |_| Page { fields: KnownEndRow::fields(), rows: Vec::new() })
         .answer("cost/tag-keys", |_| Page {
             fields: vec![Field::new("tag_key", ValueType::Text)],

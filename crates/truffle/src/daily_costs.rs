@@ -305,6 +305,11 @@ fn read_days(
     Ok(found)
 }
 
+/// Returns the daily unused part of each commitment, whose id is the resource.
+pub(crate) fn unused_commitments(ports: &CommandPorts<'_>) -> Result<Vec<LeafCosts>, Failure> {
+    Ok(group(rows(ports.answer("cost/unused-commitments", &[])?)?))
+}
+
 /// Groups the rows by leaf.
 fn group(rows: Vec<DailyCostRow>) -> Vec<LeafCosts> {
     let mut leaves: BTreeMap<LeafKey, Vec<(Day, Option<Decimal>)>> = BTreeMap::new();

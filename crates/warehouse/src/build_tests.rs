@@ -82,6 +82,7 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("cost/daily", DailyCostRow::fields()),
         ("cost/daily-leaves", DailyCostRow::fields()),
         ("cost/priced-usage", PricedUsageRow::fields()),
+        ("cost/unused-commitments", DailyCostRow::fields()),
         ("cost/known-ends", KnownEndRow::fields()),
         ("cost/newest-usage", NewestUsageRow::fields()),
         ("cost/statements", CostStatementRow::fields()),

@@ -38,7 +38,8 @@ impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
-        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | --imports [--offer-megabytes N] \
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies \
+                        | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
         while let Some(word) = words.next() {
@@ -64,8 +65,8 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if words == ["lifecycle"] {
         return bench_lifecycle();
     }
-    if let ["models", arguments @ ..] = words {
-        return bench_models(arguments);
+    if let ["models" | "anomalies", arguments @ ..] = words {
+        return bench_analysis(words[0], arguments);
     }
     let plan = BenchPlan::read(words)?;
     build()?;
@@ -92,10 +93,10 @@ fn bench_lifecycle() -> Result<(), TaskError> {
     run_command(cargo().args(words).args(test).args(["--", "--nocapture"]).current_dir(root()))
 }
 
-/// Measures the forecasts on generated bills and, with `--m4 FOLDER`, on the series of the M4
-/// competition.
-fn bench_models(arguments: &[&str]) -> Result<(), TaskError> {
-    let words = ["run", "--release", "--quiet", "-p", "analysis", "--example", "models", "--"];
+/// Runs an example of `analysis`: `models` measures forecasts of generated bills and, with `--m4
+/// FOLDER`, of the series of the M4 competition; `anomalies` measures the detection of anomalies.
+fn bench_analysis(example: &str, arguments: &[&str]) -> Result<(), TaskError> {
+    let words = ["run", "--release", "--quiet", "-p", "analysis", "--example", example, "--"];
     run_command(cargo().args(words).args(arguments).current_dir(root()))
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct GeneratedSeries {
     pub(crate) family: Family,
     /// The leaves: one, or usage, fees and refunds where the source has categories.
     pub(crate) leaves: Vec<CostLeaf>,
+    /// The refund of each day, also where it is part of the only leaf.
+    pub(crate) refunds: Vec<f64>,
 }
 
 impl GeneratedSeries {
@@ -80,17 +82,18 @@ pub(crate) fn all(seed: u64) -> Vec<GeneratedSeries> {
     let of_family = |(index, family): (usize, &Family)| {
         let family = *family;
         (0..SERIES).map(move |series| {
-            generate(family, &mut RandomStream::new(seed, (index * SERIES + series) as u64))
+            generate(family, 1.0, &mut RandomStream::new(seed, (index * SERIES + series) as u64))
         })
     };
     FAMILIES.iter().enumerate().flat_map(of_family).collect()
 }
 
-fn generate(family: Family, random: &mut RandomStream) -> GeneratedSeries {
+/// Generates a series. `noise_factor` multiplies the noise.
+pub(crate) fn generate(family: Family, noise_factor: f64, random: &mut RandomStream) -> GeneratedSeries {
     let level = random.between(5_f64.ln(), 5_000_f64.ln()).exp();
     let noise = noise(random);
     let shape = shape(family, random);
-    let usage: Vec<f64> = (0..DAYS).map(|day| level * shape[day] * noise[day].exp()).collect();
+    let usage: Vec<f64> = (0..DAYS).map(|day| level * shape[day] * (noise_factor * noise[day]).exp()).collect();
     let fees = match family {
         Family::Fee | Family::Mixed => fees(level, random),
         _ => vec![0.0; DAYS],
@@ -107,13 +110,13 @@ fn generate(family: Family, random: &mut RandomStream) -> GeneratedSeries {
         vec![
             leaf(ChargeKind::Usage, usage),
             leaf(ChargeKind::Recurring, fees),
-            leaf(ChargeKind::Once, refunds),
+            leaf(ChargeKind::Once, refunds.clone()),
         ]
     } else {
         let total = (0..DAYS).map(|day| usage[day] + fees[day] + refunds[day]).collect();
         vec![leaf(ChargeKind::Uncategorised, total)]
     };
-    GeneratedSeries { family, leaves }
+    GeneratedSeries { family, leaves, refunds }
 }
 
 /// Logarithms: an autoregression of 0.3 to 0.9 with a standard deviation of 1 to 6 %. Its

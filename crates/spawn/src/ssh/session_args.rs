@@ -11,7 +11,7 @@ use crate::settings::{SettingsLayer, SpawnSettings, SshSettings};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct SessionArgs {
-    /// Login user [default: the setting ssh.user, else the user of the image]
+    /// Login user [default: the setting ssh.user, else the user of the launch or of the image]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// Private key file [default: the file or the agent's key of the instance's key pair]

@@ -12,15 +12,18 @@ use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, check_le
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::BudgetEntry;
 use crate::cost_text::amount_cell;
-use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through};
+use crate::daily_costs::{
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
+};
 use crate::footer::note_footer;
 use crate::user_files::UserFile;
 
 /// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.
 ///
-/// Anomalies are those of `truffle anomalies`, without the marked and the quieted ones. An alert has the same id at every run, so that a program delivers it once: `truffle alerts -o
-/// ndjson | collector notify --to FILE`. The exit code is 3 without an alert, and 4 if a budget
-/// could not be seen.
+/// Anomalies are those of `truffle anomalies` with an impact of at least 10 in the currency of the
+/// costs, without the marked and the quieted ones. An alert has the same id at every run, so that a
+/// program delivers it once: `truffle alerts -o ndjson | collector notify --to FILE`. The exit code
+/// is 3 without an alert, and 4 if a budget could not be seen.
 #[derive(Debug, Args)]
 pub struct AlertsArgs {
     /// File of the budgets [default: budgets.toml beside the settings file]
@@ -69,8 +72,8 @@ pub fn run_alerts(
     }
 }
 
-/// Returns an alert for each listed anomaly without a mark. Bills that are too short for a judgement
-/// have none, which is noted.
+/// Returns an alert for each anomaly of some impact without a mark. Bills that are too short for a
+/// judgement have none, which is noted.
 fn anomaly_alerts(
     through: Option<Day>,
     ports: &CommandPorts<'_>,
@@ -84,8 +87,12 @@ fn anomaly_alerts(
         return Ok(Vec::new());
     }
     let marks = KnownMarks::read(&UserFile::anomaly_marks(&ports.settings.config, None), ports.as_of)?;
-    let found = AnomalySearch::new(&history, None, 1.0).find(&AnomalyChoice::usual(&history, None), &marks);
-    Ok(found.iter().filter(|one| one.feedback.is_none()).map(CostAlert::of_anomaly).collect())
+    let unused = unused_commitments(ports)?;
+    let search = AnomalySearch::new(&history, &unused, None, 1.0);
+    let found = search.find(&AnomalyChoice::usual(&history, None), &marks);
+    let is_alert =
+        |one: &&FoundAnomaly| one.feedback.is_none() && one.impact().abs() >= AnomalyChoice::LEAST_IMPACT;
+    Ok(found.iter().filter(is_alert).map(CostAlert::of_anomaly).collect())
 }
 
 const COLUMNS: &[&str] = &["text", "kind", "value", "started_on", "amount", "limit", "currency"];

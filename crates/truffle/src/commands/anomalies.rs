@@ -12,23 +12,25 @@ use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, LeafName
 use crate::cost_dimension::CostDimension;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent_cell};
-use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through};
+use crate::daily_costs::{
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
+};
 use crate::usage::flag_without_effect;
 use crate::user_files::UserFile;
 
 /// List days and weeks with unusual costs, with their impact and the usage types behind it.
 ///
 /// Usage is expected from the days before: the level of the last week × the weekday's usual part. A
-/// spike has at most three days; the fourth day of one sign makes it a step, whose new level is
-/// expected from then on. The total, or each value of --by, is searched, and each leaf: a usage type in
-/// a region of an account. So a rise and an equal fall do not cancel each other.
+/// spike has at most three days. The fourth day of one sign makes it a step: from then on the new
+/// level is expected. The total is searched, or each value of --by, and each leaf: a usage type in a
+/// region of an account. So a rise and an equal fall do not cancel each other.
 ///
 /// A leaf that is among the drivers of a listed anomaly has no row of its own. The first use of an
 /// account, service or region is always listed. The percentage is empty where nothing was expected.
 #[derive(Debug, Args)]
 pub struct AnomaliesArgs {
-    /// Dimension: account, service, region, type, resource, owner, tag:KEY, or a name of [dimensions]
-    /// in the settings [default: the total]
+    /// Dimension: account, service, region, type, resource, owner, tag:KEY, or a name of
+    /// [dimensions] in the settings [default: the total]
     #[arg(long, value_name = "DIMENSION", global = true)]
     pub by: Option<String>,
     /// Least impact in the currency of the costs, above or below the expected cost [default: 10]
@@ -43,7 +45,7 @@ pub struct AnomaliesArgs {
     /// List also anomalies that marks have quieted
     #[arg(long)]
     pub known: bool,
-    /// Last day whose cost is used, such as 2026-11-20 [default: the newest complete day]
+    /// Last day that counts, such as 2026-11-20 [default: the newest complete day]
     #[arg(long, value_name = "DAY", global = true)]
     pub through: Option<String>,
     /// Marks to use instead of anomaly-marks.toml beside the settings file
@@ -57,8 +59,8 @@ pub struct AnomaliesArgs {
 /// The actions of `truffle anomalies`.
 #[derive(Debug, Subcommand)]
 pub enum AnomalyAction {
-    /// Mark an anomaly: yes it was one, no it was none, or it was planned. No and planned quiet later
-    /// anomalies of the same kind in the same leaf or group
+    /// Mark an anomaly: yes it was one, no it was none, or it was planned. No and planned quiet
+    /// later anomalies of the same kind in the same leaf or group
     Mark(AnomalyMarkArgs),
 }
 
@@ -96,16 +98,13 @@ pub fn run_anomalies(
     let history = BillHistory::load(&query, ports)?;
     history.check_dimensions(&dimensions)?;
     check_length(&history)?;
-    let search = AnomalySearch::new(&history, by.as_ref(), args.per_year);
+    let unused = unused_commitments(ports)?;
+    let search = AnomalySearch::new(&history, &unused, by.as_ref(), args.per_year);
     let file = UserFile::anomaly_marks(&ports.settings.config, args.file.as_deref());
     let marks = KnownMarks::read(&file, ports.as_of)?;
     match &args.action {
         Some(AnomalyAction::Mark(mark)) => {
-            let choice = AnomalyChoice {
-                by: by.as_ref(),
-                min_impact: Decimal::ZERO,
-                since: history.first,
-            };
+            let choice = AnomalyChoice { by: by.as_ref(), min_impact: Decimal::ZERO, since: history.first };
             let found = search.find_everywhere(&choice, &marks);
             run_mark(mark, &found, &file, printer, now)
         }
@@ -192,7 +191,8 @@ fn describe(anomaly: &FoundAnomaly) -> String {
     format!("{} of {}{value} on {}", anomaly.kind.name(), anomaly.dimension, day_text(anomaly.started_on))
 }
 
-fn report(found: &[&FoundAnomaly]) -> Report {
+/// Returns the report of these anomalies.
+pub(crate) fn report(found: &[&FoundAnomaly]) -> Report {
     let text = |name: &str| Field::new(name, ValueType::Text);
     let date = |name: &str| Field::new(name, ValueType::Date);
     let amount = |name: &str| Field::new(name, ValueType::Decimal(38, 18));
@@ -292,7 +292,9 @@ fn table(found: &[&FoundAnomaly]) -> TableView {
         let driver = one.drivers.first().and_then(|driver| driver.leaf.as_ref());
         vec![
             one.id.clone(),
-            one.value.clone().unwrap_or_else(|| if one.dimension == "total" { "(total)" } else { "(none)" }.into()),
+            one.value
+                .clone()
+                .unwrap_or_else(|| if one.dimension == "total" { "(total)" } else { "(none)" }.into()),
             one.kind.name().to_string(),
             day_text(one.started_on),
             amount_cell(Some(one.expected)),

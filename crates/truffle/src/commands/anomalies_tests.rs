@@ -58,10 +58,7 @@ fn refuses_an_unknown_id_with_the_closest_one() {
     let args = AnomalyMarkArgs { id: "abcdef12345".into(), answer: MarkAnswer::No, dry_run: false };
     let found = [anomaly("abcdef123456")];
     let failure = run_mark(&args, &found, &file, &mut silent_printer(), Timestamp::MAX).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "there is no anomaly \"abcdef12345\"; the closest match is abcdef123456"
-    );
+    assert_eq!(failure.message, "there is no anomaly \"abcdef12345\"; the closest match is abcdef123456");
     assert_eq!(failure.kind, FailureKind::NoMatch);
 }
 
@@ -76,4 +73,28 @@ fn a_percentage_of_nothing_expected_is_null() {
     assert_eq!(row.len(), report.page.fields.len());
     let table = report.table.unwrap();
     assert!(table.rows.iter().all(|row| row.len() == table.columns.len()));
+}
+
+#[derive(clap::Parser)]
+struct TypedAnomalies {
+    #[command(flatten)]
+    args: AnomaliesArgs,
+}
+
+#[test]
+fn refuses_flags_that_are_out_of_range_or_have_no_effect() {
+    let check = |line: &str, expected: Option<&str>| {
+        let words = ["truffle"].into_iter().chain(line.split_whitespace());
+        let typed = <TypedAnomalies as clap::Parser>::try_parse_from(words).unwrap();
+        let failure = check_flags(&typed.args).err();
+        assert_eq!(failure.as_ref().map(|failure| failure.message.as_str()), expected, "{line}");
+    };
+    check("", None);
+    check("--per-year 0.1 --min-impact 0 --days 0", None);
+    check("--per-year 2 mark a1 planned", None);
+    check("--per-year 0", Some("--per-year 0 is not above 0 and at most 366"));
+    check("--per-year NaN", Some("--per-year NaN is not above 0 and at most 366"));
+    check("--min-impact=-1", Some("--min-impact -1 is below 0"));
+    check("--known mark a1 no", Some("--known has no effect here"));
+    check("--days 3 mark a1 no", Some("--days has no effect here"));
 }

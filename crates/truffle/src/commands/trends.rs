@@ -17,15 +17,16 @@ use crate::daily_costs::{
 };
 use crate::region_scope::rows;
 
-/// Show what changed from one period to the next, and why: prices, discounts, quantities, new and
-/// ended usage.
+/// Show the changes from one period to the next, and their causes: prices, discounts, quantities, new
+/// and ended usage.
 ///
 /// The newest period is compared with the one before it. An unfinished period is compared with as
 /// many days of the other one. The parts of each row add up to its change to the last digit.
 ///
-/// With a price p and a quantity q, the price effect is (p1 - p0)(q0 + q1)/2 and the quantity effect
-/// (q1 - q0)(p0 + p1)/2. The price effect is split into that of the list price and that of discounts.
-/// Changes of fees, credits, refunds and tax, and of usage without a quantity, are other changes.
+/// With a price p and a quantity q, the price effect is (p1 - p0)(q0 + q1)/2 and the quantity
+/// effect (q1 - q0)(p0 + p1)/2. The price effect is split into that of the list price and that of
+/// discounts. Changes of fees, credits, refunds and tax, and of usage without a quantity, are other
+/// changes.
 #[derive(Debug, Args)]
 pub struct TrendsArgs {
     /// Length of the compared periods
@@ -73,6 +74,25 @@ pub fn run_trends(
     }
     note_cost_footer(&history, ports, printer, now)?;
     Ok(Exit::Done)
+}
+
+/// Returns the largest changes of the month against the month before, and a sentence on each
+/// currency.
+///
+/// Errors: no statement covers a day of these months, or they have no charges.
+pub(crate) fn month_movers(
+    history: &BillHistory,
+    metric: CostMetric,
+    top: usize,
+    ports: &CommandPorts<'_>,
+) -> Result<(Report, Vec<String>), Failure> {
+    let spans = TrendSpans::of(BudgetPeriod::Month, history.through, None)?;
+    spans.check_collected(history)?;
+    let (before, after) = (usage(spans.before, metric, ports)?, usage(spans.after, metric, ports)?);
+    let changes = explain(&before, &after);
+    let wholes = wholes(&changes);
+    let notes = wholes.iter().map(|(currency, whole)| whole_note(currency, whole, &spans)).collect();
+    Ok((report(&top_rows(changes, top), wholes.len())?, notes))
 }
 
 /// Reads `--compare`: a day in the period.
@@ -150,8 +170,8 @@ fn usage(
     metric: CostMetric,
     ports: &CommandPorts<'_>,
 ) -> Result<SpanUsage, Failure> {
-    let (first, end) = (day_text(first), day_text(end));
-    let params = [("first", first.as_str()), ("end", end.as_str()), ("metric", metric.name())];
+    let (since, until) = (day_text(first), day_text(end - 1));
+    let params = [("since", since.as_str()), ("until", until.as_str()), ("metric", metric.name())];
     let found: Vec<PricedUsageRow> = rows(ports.answer("cost/priced-usage", &params)?)?;
     found.into_iter().map(read_usage).collect()
 }
