@@ -36,7 +36,12 @@ fn each_shape_has_its_kind_and_its_interval() {
             .into_iter()
             .map(|anomaly| {
                 let index = |day: Day| day - FIRST;
-                (anomaly.kind, index(anomaly.started_on), index(anomaly.detected_on), anomaly.ended_on.map(index))
+                (
+                    anomaly.kind,
+                    index(anomaly.started_on),
+                    index(anomaly.detected_on),
+                    anomaly.ended_on.map(index),
+                )
             })
             .collect();
         assert_eq!(found, expected);
@@ -95,7 +100,8 @@ fn a_fee_without_a_category_counts_from_its_third_month_on() {
     }
     let fees = |learns_fees| {
         let rule = AnomalyRule::with_alerts_per_year(1.0, learns_fees);
-        let days: Vec<u32> = found(known(costs.clone()), &rule).iter().map(|a| a.started_on.date().2).collect();
+        let days: Vec<u32> =
+            found(known(costs.clone()), &rule).iter().map(|a| a.started_on.date().2).collect();
         assert!(days.iter().all(|day| *day == 1), "{days:?}");
         days.len()
     };

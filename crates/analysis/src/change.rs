@@ -141,11 +141,7 @@ mod tests {
     #[test]
     fn an_unchanged_price_has_no_effect_even_if_it_is_not_a_decimal_number() {
         let third = |quantity: i128| {
-            Some(PricedUsage {
-                cost: ExactCost(quantity),
-                list_cost: None,
-                quantity: Some(3 * quantity),
-            })
+            Some(PricedUsage { cost: ExactCost(quantity), list_cost: None, quantity: Some(3 * quantity) })
         };
         let change = CostChange::of_leaf(third(7 * ONE + 1), third(12_345_678_901_234_567_891));
         assert_eq!(change.price(), ExactCost::ZERO);
@@ -156,8 +152,11 @@ mod tests {
         let amount = || -(10_i128.pow(28))..10_i128.pow(28);
         let list = prop::option::of(amount().prop_map(ExactCost));
         let quantity = prop::option::of(prop_oneof![Just(0), -ONE..10_i128.pow(30), 0..100_i128]);
-        (amount(), list, quantity)
-            .prop_map(|(cost, list_cost, quantity)| PricedUsage { cost: ExactCost(cost), list_cost, quantity })
+        (amount(), list, quantity).prop_map(|(cost, list_cost, quantity)| PricedUsage {
+            cost: ExactCost(cost),
+            list_cost,
+            quantity,
+        })
     }
 
     proptest! {

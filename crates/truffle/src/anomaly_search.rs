@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use analysis::{
-    AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, CostDriver, DailyCosts, Day, ExactCost, find_anomalies,
-    find_drivers,
+    AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, CostDriver, DailyCosts, Day, ExactCost,
+    find_anomalies, find_drivers,
 };
 use console::Failure;
 use domain::Decimal;
@@ -29,7 +29,8 @@ const LEAF: &str = "leaf";
 const COMMITMENT: &str = "commitment";
 
 /// The dimensions with a first use that is always shown.
-const FIRST_USES: [CostDimension; 3] = [CostDimension::Account, CostDimension::Service, CostDimension::Region];
+const FIRST_USES: [CostDimension; 3] =
+    [CostDimension::Account, CostDimension::Service, CostDimension::Region];
 
 /// A leaf that is searched: usage of a type in a region of an account, with one value of the tag or
 /// resource, if the answer is grouped by it.
@@ -195,14 +196,22 @@ impl<'a> AnomalySearch<'a> {
 
     /// Returns the anomalies of all groups that have ids: the total, the dimension of the choice,
     /// accounts, services, regions, and every leaf.
-    pub(crate) fn find_everywhere(&self, choice: &AnomalyChoice<'_>, marks: &KnownMarks) -> Vec<FoundAnomaly> {
+    pub(crate) fn find_everywhere(
+        &self,
+        choice: &AnomalyChoice<'_>,
+        marks: &KnownMarks,
+    ) -> Vec<FoundAnomaly> {
         let mut found = self.find(choice, marks);
         for by in [None].into_iter().chain(FIRST_USES.iter().map(Some)) {
             found.extend(self.groups(by, choice));
         }
         let leaves = self.leaves.iter().flat_map(|(name, leaf)| {
             let members = BTreeMap::from([(name, leaf)]);
-            leaf.walk.anomalies.iter().map(move |it| self.anomaly(LEAF, Some(name.text()), it, &members)).collect::<Vec<_>>()
+            leaf.walk
+                .anomalies
+                .iter()
+                .map(move |it| self.anomaly(LEAF, Some(name.text()), it, &members))
+                .collect::<Vec<_>>()
         });
         found.extend(leaves);
         found.extend(self.unused_commitments());
@@ -212,7 +221,8 @@ impl<'a> AnomalySearch<'a> {
     }
 
     fn is_chosen(&self, one: &FoundAnomaly, choice: &AnomalyChoice<'_>) -> bool {
-        let is_first_use = one.kind == AnomalyKind::New && FIRST_USES.iter().any(|it| it.column() == one.dimension);
+        let is_first_use =
+            one.kind == AnomalyKind::New && FIRST_USES.iter().any(|it| it.column() == one.dimension);
         let is_recent = one.ended_on.is_none_or(|ended| ended >= choice.since);
         is_recent && (is_first_use || one.impact().abs() >= choice.min_impact)
     }
@@ -229,7 +239,8 @@ impl<'a> AnomalySearch<'a> {
     /// Returns the chosen anomalies of the groups of a dimension, or of the totals.
     fn groups(&self, by: Option<&CostDimension>, choice: &AnomalyChoice<'_>) -> Vec<FoundAnomaly> {
         let dimension = by.map_or(TOTAL, CostDimension::column);
-        let mut groups: BTreeMap<(&str, Option<&str>), BTreeMap<&LeafName, &SearchedLeaf<'a>>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&str, Option<&str>), BTreeMap<&LeafName, &SearchedLeaf<'a>>> =
+            BTreeMap::new();
         for (name, leaf) in &self.leaves {
             let value = by.and_then(|by| by.value(&leaf.charges[0].key));
             groups.entry((&name.currency, value)).or_default().insert(name, leaf);
@@ -263,7 +274,12 @@ impl<'a> AnomalySearch<'a> {
             ((*name).clone(), exact(amount))
         });
         FoundAnomaly {
-            id: anomaly_id(&[currency.as_str(), dimension, value.as_deref().unwrap_or("\0"), &day_text(first)]),
+            id: anomaly_id(&[
+                currency.as_str(),
+                dimension,
+                value.as_deref().unwrap_or("\0"),
+                &day_text(first),
+            ]),
             currency,
             dimension: dimension.into(),
             value,

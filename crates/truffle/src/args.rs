@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query, regions,
-    saved, schema, search, show, status, trends, zones,
+    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
+    regions, saved, schema, search, show, status, trends, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.

@@ -8,8 +8,8 @@ use domain::Timestamp;
 use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query, regions,
-    saved, schema, search, show, status, trends, version, zones,
+    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
+    regions, saved, schema, search, show, status, trends, version, zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;

@@ -104,11 +104,7 @@ pub fn run_anomalies(
     let marks = KnownMarks::read(&file, ports.as_of)?;
     match &args.action {
         Some(AnomalyAction::Mark(mark)) => {
-            let choice = AnomalyChoice {
-                by: by.as_ref(),
-                min_impact: Decimal::ZERO,
-                since: history.first,
-            };
+            let choice = AnomalyChoice { by: by.as_ref(), min_impact: Decimal::ZERO, since: history.first };
             let found = search.find_everywhere(&choice, &marks);
             run_mark(mark, &found, &file, printer, now)
         }
@@ -295,7 +291,9 @@ fn table(found: &[&FoundAnomaly]) -> TableView {
         let driver = one.drivers.first().and_then(|driver| driver.leaf.as_ref());
         vec![
             one.id.clone(),
-            one.value.clone().unwrap_or_else(|| if one.dimension == "total" { "(total)" } else { "(none)" }.into()),
+            one.value
+                .clone()
+                .unwrap_or_else(|| if one.dimension == "total" { "(total)" } else { "(none)" }.into()),
             one.kind.name().to_string(),
             day_text(one.started_on),
             amount_cell(Some(one.expected)),

@@ -58,10 +58,7 @@ fn refuses_an_unknown_id_with_the_closest_one() {
     let args = AnomalyMarkArgs { id: "abcdef12345".into(), answer: MarkAnswer::No, dry_run: false };
     let found = [anomaly("abcdef123456")];
     let failure = run_mark(&args, &found, &file, &mut silent_printer(), Timestamp::MAX).unwrap_err();
-    assert_eq!(
-        failure.message,
-        "there is no anomaly \"abcdef12345\"; the closest match is abcdef123456"
-    );
+    assert_eq!(failure.message, "there is no anomaly \"abcdef12345\"; the closest match is abcdef123456");
     assert_eq!(failure.kind, FailureKind::NoMatch);
 }
 

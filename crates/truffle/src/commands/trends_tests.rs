@@ -11,11 +11,11 @@ type SampleLeaf = (&'static str, &'static str, Option<[&'static str; 3]>, Option
 
 fn bills(leaves: Vec<SampleLeaf>) -> MemoryAsk {
     let charges = steady("2026-10-01", "2026-11-30", "S3", "1");
-    let statements =
-        [(PAYER, "2026-10", "2026-11-06", true), (PAYER, "2026-11", "2026-12-06", true)];
+    let statements = [(PAYER, "2026-10", "2026-11-06", true), (PAYER, "2026-11", "2026-12-06", true)];
     warehouse(&charges, &statements).answer("cost/priced-usage", move |values| {
         let since = values.iter().find(|(name, _)| name == "since").map(|(_, since)| since.clone());
-        let is_october = matches!(since, Some(Value::Timestamp(time)) if time.to_string().starts_with("2026-10"));
+        let is_october =
+            matches!(since, Some(Value::Timestamp(time)) if time.to_string().starts_with("2026-10"));
         let row = |(service, category, october, november): &SampleLeaf| {
             let [cost, list_cost, quantity] = (if is_october { *october } else { *november })?;
             let amount = |text: &str| Value::from(text.parse::<Decimal>().ok());
@@ -79,7 +79,10 @@ fn the_parts_of_usage_and_of_all_other_charges_add_up_to_the_change() {
     let text = |amount: ExactCost| amount.to_decimal().unwrap().to_string();
     assert_eq!(text(usage.total()), "37.500000000000000001");
     // 10 units at 2 become 20 at 3, of which the list price asks 4.
-    assert_eq!((text(usage.list_price), text(usage.discount), text(usage.quantity)), ("30".into(), "-15".into(), "25".into()));
+    assert_eq!(
+        (text(usage.list_price), text(usage.discount), text(usage.quantity)),
+        ("30".into(), "-15".into(), "25".into())
+    );
     assert_eq!((text(usage.new), text(usage.gone)), ("1.5".into(), "-4".into()));
     assert_eq!(text(usage.unsplit), "0.000000000000000001");
     assert_eq!((text(other.total()), text(other.unsplit)), ("-7".into(), "-7".into()));
