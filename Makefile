@@ -15,7 +15,7 @@ BUNDLED = $$(test -f .tools/duckdb/libduckdb.so || echo --features $(1)/bundled)
 # cargo-nextest runs the tests of all crates side by side, where it is installed.
 TEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo nextest run || echo test)
 
-.PHONY: demo build test test-long setup install
+.PHONY: demo demo-spawn build test test-long setup install
 
 # Builds the executable truffle alone: it needs no AWS SDK and no polars, which take most of the
 # time of `make build`. A few small crates are built again by `make build`, because cargo chooses
@@ -28,6 +28,13 @@ demo: setup
 	@echo; echo '$$ truffle query "SELECT arch, count(*) AS types, max(vcpus) AS most FROM instance_type GROUP BY arch ORDER BY types DESC"'
 	@$(BIN)/truffle query "SELECT arch, count(*) AS types, max(vcpus) AS most FROM instance_type GROUP BY arch ORDER BY types DESC"
 	@echo; echo 'truffle is in $(BIN); make install copies it to $(PREFIX)/bin'
+
+# The newcomer's tour of spawn, in the sandbox. Where Debian's OpenSSH server can be unpacked and
+# namespaces are allowed, it has a real ssh session. It leaves nothing behind.
+demo-spawn: build
+	cargo xtask setup --ssh
+	cargo xtask daemon
+	sh tests/demo-spawn.sh $(BIN)
 
 setup:
 	cargo xtask setup

@@ -1,14 +1,20 @@
 -- Costs of each day by leaf: the smallest parts that are forecast and searched for anomalies. A
 -- leaf is an account, service, region, usage type, category and frequency of charges in one
--- currency. A charge counts on the day on which it begins. Usage, taxes and credits without an
--- effective cost count as billed; another line without one makes the effective cost of its leaf
--- and day null. A day without a row is 0 where a statement covers it (cost/statements), and
--- otherwise unknown.
+-- currency. A charge counts on the day on which it begins, or on the nearest day of its billing
+-- month. Usage, taxes and credits without an effective cost count as billed; another line without
+-- one makes the effective cost of its leaf and day null. A day without a row is 0 where a
+-- statement covers it (cost/statements), and otherwise unknown.
 -- $metric billed_cost|effective_cost = billed_cost  cost to add up
 -- $month month = all  billing month such as 2026-11, latest, or all
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
-    CAST(charge_period_start AS DATE) AS day,
+    CAST(greatest(
+        date_trunc('month', billing_period_start),
+        least(
+            charge_period_start,
+            date_trunc('month', billing_period_start) + INTERVAL 1 MONTH - INTERVAL 1 DAY
+        )
+    ) AS DATE) AS day,
     split_part(bill, '/', 1) AS payer,
     billing_currency,
     charge_category,

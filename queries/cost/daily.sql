@@ -1,9 +1,10 @@
 -- Costs of each day by payer, currency, category and frequency of the charges, and by the wanted
 -- dimensions. The other dimensions are null. A tag is one more dimension: tag_value is null in
 -- lines without it, and (unreadable) in lines with unreadable tags. A charge counts on the day on
--- which it begins. Usage, taxes and credits without an effective cost count as billed; another
--- line without one makes the effective cost of its row null. A day without a row is 0 where a
--- statement covers it (cost/statements), and otherwise unknown. Currencies are never added.
+-- which it begins, or on the nearest day of its billing month. Usage, taxes and credits without an
+-- effective cost count as billed; another line without one makes the effective cost of its row
+-- null. A day without a row is 0 where a statement covers it (cost/statements), and otherwise
+-- unknown. Currencies are never added.
 -- $by texts:sub_account_id|service_name|region_id|usage_type|resource_id|none = none  columns
 -- $tag tag = none  tag key, such as Name; also finds the spellings of reports
 -- $metric billed_cost|effective_cost = billed_cost  cost to add up
@@ -11,7 +12,13 @@
 -- $through timestamp = now  the last day
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
-    CAST(charge_period_start AS DATE) AS day,
+    CAST(greatest(
+        date_trunc('month', billing_period_start),
+        least(
+            charge_period_start,
+            date_trunc('month', billing_period_start) + INTERVAL 1 MONTH - INTERVAL 1 DAY
+        )
+    ) AS DATE) AS day,
     split_part(bill, '/', 1) AS payer,
     billing_currency,
     charge_category,

@@ -46,8 +46,8 @@ CREATE MACRO keys_of_tag(keys, name) AS
                     )) = 0)))
     );
 
--- The keys among `keys` that one name finds. A line's value is that of the first key it has, so tags
--- of resources come before those of accounts, users and principals.
+-- The keys among `keys` that one name finds. A line's value is that of the first key it has, so
+-- tags of resources come before those of accounts, users and principals.
 CREATE MACRO keys_of_name(keys, name) AS
     list_concat(
         list_filter(keys_of_tag(keys, asked_tag_key(keys, name)), lambda key: NOT contains(key, '/')),

@@ -1,4 +1,4 @@
-//! The delivery of the real spawnd through a real OpenSSH server, by a user who has nothing but
+//! The delivery of the real spawnd through a real OpenSSH server, by a user with nothing but
 //! credentials: no key, no role and no settings.
 
 use std::fs::{self, File, Permissions};
@@ -71,7 +71,7 @@ impl Newcomer {
         Newcomer { world: World::new(&format!("throttling: false\n{scenario}"), &[]) }
     }
 
-    /// Returns the command of a user who may do everything, without choices for launches.
+    /// Returns the command of a user with every permission, without choices for launches.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
         let admin = &self.world.admin;
         let mut command = self.world.command(words);

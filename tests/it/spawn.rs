@@ -161,6 +161,18 @@ fn the_policy_allows_every_call_of_spawn_and_no_other() {
 }
 
 #[test]
+fn every_statement_of_the_policy_is_in_the_documentation() {
+    let desk = Desk::default();
+    let policy = run_command(&mut desk.command("spawn", &["policy", "--create-role"])).expect_success();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let text = std::fs::read_to_string(tests::repository_root().join("docs/iam.md")).unwrap();
+    for statement in policy["Statement"].as_array().unwrap() {
+        let name = statement["Sid"].as_str().unwrap();
+        assert!(text.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn a_dry_run_is_checked_by_ec2_and_launches_nothing() {
     let world = World::new("throttling: false\n", &[]);
     let dry_run = [&LAUNCH[..], &["--dry-run"]].concat();

@@ -6,75 +6,102 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use domain::Timestamp;
 use serde_json::{Value, json};
 use tests::{Desk, Ran, is_long_run, run_command};
 
-use crate::caller::{Caller, agent, call_control, read};
+use crate::caller::{Caller, advance_clock, agent, call_control, now, read, text_between};
 use crate::snapshot::{Serving, serve_with};
 
 /// Trials of `make test`.
 const SAMPLE: usize = 200;
 /// Sandboxes side by side.
-const WORKERS: usize = 4;
+const WORKERS: usize = 8;
 /// Longest duration of one command.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A command, and those that prepare its instance `try`.
 struct TestedCommand {
     before: &'static [&'static [&'static str]],
+    /// The event between those and this one.
+    event: Option<PriorEvent>,
     words: &'static [&'static str],
     /// The command that continues it.
     again: &'static [&'static str],
-    leaves: LeftInstance,
+    leaves: LeftResources,
 }
 
-/// The instance after a command and the one that continues it.
-enum LeftInstance {
+/// Something that happens to the instance.
+enum PriorEvent {
+    /// Its time runs out, and nothing ends it.
+    Overdue,
+    /// A spawnd on it confirms every later generation of its terms.
+    Confirming,
+}
+
+/// The account after a command and the one that continues it.
+enum LeftResources {
     /// One instance or none.
     Launched,
-    /// One in this state, with this form of its budget.
+    /// One instance in this state, with this form of its budget.
     One(&'static str, &'static str),
-    /// None.
+    /// One instance with at least the first hours left, and at most the second.
+    Hours(i64, i64),
+    /// No instance.
     Terminated,
+    /// Neither an instance nor one of the resources that launches share.
+    Nothing,
 }
 
 const LAUNCH: &[&str] = &["launch", "t3.micro", "--ttl", "8h", "--name", "try"];
-
+const LAUNCH_HIBERNATING: &[&str] = &["launch", "m5.large", "--ttl", "8h", "--name", "try", "--hibernation"];
+const LAUNCH_TERMINATING: &[&str] =
+    &["launch", "t3.micro", "--ttl", "8h", "--name", "try", "--on-expiry", "terminate"];
+const EXTEND: &[&str] = &["extend", "try", "2h"];
 const STOP: &[&str] = &["stop", "try"];
+const HIBERNATE: &[&str] = &["hibernate", "try"];
 const START: &[&str] = &["start", "try"];
 const REBOOT: &[&str] = &["reboot", "try"];
 const TERMINATE: &[&str] = &["terminate", "try", "--yes"];
+const REAP: &[&str] = &["reap", "--yes"];
+const CLEANUP: &[&str] = &["cleanup", "--yes"];
 
 const COMMANDS: &[TestedCommand] = &[
+    TestedCommand { again: &["launch", "--resume"], ..tested(&[], LAUNCH, LeftResources::Launched) },
     TestedCommand {
-        before: &[],
-        words: LAUNCH,
-        again: &["launch", "--resume"],
-        leaves: LeftInstance::Launched,
+        event: Some(PriorEvent::Confirming),
+        ..tested(&[LAUNCH], EXTEND, LeftResources::Hours(9, 12))
+    },
+    tested(&[LAUNCH], STOP, LeftResources::One("stopped", "v1;paused;")),
+    tested(&[LAUNCH_HIBERNATING], HIBERNATE, LeftResources::One("stopped", "v1;paused;")),
+    tested(&[LAUNCH, STOP], START, LeftResources::One("running", "v1;running;")),
+    tested(&[LAUNCH], REBOOT, LeftResources::One("running", "v1;running;")),
+    tested(&[LAUNCH], TERMINATE, LeftResources::Terminated),
+    TestedCommand {
+        event: Some(PriorEvent::Overdue),
+        ..tested(&[LAUNCH], REAP, LeftResources::One("stopped", "v1;running;"))
     },
     TestedCommand {
-        before: &[LAUNCH],
-        words: STOP,
-        again: STOP,
-        leaves: LeftInstance::One("stopped", "v1;paused;"),
+        event: Some(PriorEvent::Overdue),
+        ..tested(&[LAUNCH_TERMINATING], REAP, LeftResources::Terminated)
     },
-    TestedCommand {
-        before: &[LAUNCH, STOP],
-        words: START,
-        again: START,
-        leaves: LeftInstance::One("running", "v1;running;"),
-    },
-    TestedCommand {
-        before: &[LAUNCH],
-        words: REBOOT,
-        again: REBOOT,
-        leaves: LeftInstance::One("running", "v1;running;"),
-    },
-    TestedCommand { before: &[LAUNCH], words: TERMINATE, again: TERMINATE, leaves: LeftInstance::Terminated },
+    tested(&[LAUNCH, TERMINATE], CLEANUP, LeftResources::Nothing),
 ];
 
-/// Exit code of a name that fits no instance.
+/// Returns a command that is continued by itself.
+const fn tested(
+    before: &'static [&'static [&'static str]],
+    words: &'static [&'static str],
+    leaves: LeftResources,
+) -> TestedCommand {
+    TestedCommand { before, event: None, words, again: words, leaves }
+}
+
+/// Exit code of a name that fits no instance, and of a plan without an entry.
 const NO_MATCH: i32 = 3;
+
+/// Running time after which the instance of every launch is overdue, in seconds.
+const OVERDUE_AFTER: u64 = 9 * 3_600;
 
 /// The faults of the sandbox's scenario, as rules for one call.
 const FAULTS: [&str; 6] = [
@@ -173,11 +200,27 @@ impl User {
         call_control(&self.caller.url, "calls", &json!({}));
     }
 
-    /// Gives the commands that a tested one needs before it.
+    /// Gives the commands that a tested one needs before it, and makes its event happen.
     fn prepare(&self, command: &TestedCommand) {
         self.restart(&json!([]));
         for words in command.before {
             self.spawn(words).expect_success();
+        }
+        match command.event {
+            None => {}
+            Some(PriorEvent::Overdue) => advance_clock(&self.caller.url, OVERDUE_AFTER),
+            Some(PriorEvent::Confirming) => {
+                let instances = self.instances();
+                let id = instance_id(&instances[0]);
+                let value = "v1;version=0.1.0;gen=1000;at=2026-11-23T10:00:00Z";
+                let form = [
+                    ("Action", "CreateTags"),
+                    ("ResourceId.1", id),
+                    ("Tag.1.Key", "spawn:seen"),
+                    ("Tag.1.Value", value),
+                ];
+                self.caller.call("ec2", &form).unwrap();
+            }
         }
     }
 
@@ -206,47 +249,122 @@ impl User {
         text.split("<instanceId>").skip(1).map(String::from).collect()
     }
 
-    /// Checks the account after a trial: the instance that the command leaves, and none without
-    /// bounds.
+    /// Checks the account after a trial: the resources that the command leaves, and no instance
+    /// without bounds.
     fn check_account(&self, command: &TestedCommand, first: Option<&Ran>, again: &Ran) -> Result<(), String> {
         let found = self.instances();
         let fault = |why: &str| Err(format!("{why}: {first:?}, then {again:?}"));
         if found.len() > 1 {
             return fault("more than one instance");
         }
-        match command.leaves {
-            LeftInstance::Launched if found.is_empty() && first.is_some_and(|ran| ran.code == 0) => {
-                return fault("a success without an instance");
-            }
-            LeftInstance::Launched => {}
-            LeftInstance::Terminated if !found.is_empty() => return fault("an instance is left"),
-            // The first command has terminated it.
-            LeftInstance::Terminated if again.code == NO_MATCH => {}
-            LeftInstance::Terminated | LeftInstance::One(..) if again.code != 0 => {
-                return fault("it was not continued");
-            }
-            LeftInstance::Terminated => {}
-            LeftInstance::One(state, budget) => {
-                let Some(text) = found.first() else { return fault("no instance is left") };
-                if !text.contains(&format!("<name>{state}</name>")) || !text.contains(budget) {
-                    return fault(&format!("the instance is not {state} with {budget}"));
-                }
-            }
+        if let Some(why) = self.wrong_resources(command, &found, first, again) {
+            return fault(&why);
         }
-        for text in &found {
-            let id = text.split('<').next().unwrap_or_default();
-            let form =
-                [("Action", "DescribeInstanceAttribute"), ("InstanceId", id), ("Attribute", "userData")];
-            let data = self.caller.call("ec2", &form).unwrap();
-            let is_armed = data.contains("<userData><value>");
-            let is_bounded =
-                text.contains("<key>spawn:cap</key>") && text.contains("<key>spawn:expiry</key>");
-            if !is_armed || !is_bounded {
-                return fault("an instance without bounds");
-            }
+        if found.iter().any(|text| !self.is_bounded(text)) {
+            return fault("an instance without bounds");
+        }
+        if matches!(command.leaves, LeftResources::Launched)
+            && let Some(why) = self.left_after_cleanup(&found)
+        {
+            return fault(&why);
         }
         Ok(())
     }
+
+    /// Returns how the account differs from the one that the command should leave.
+    fn wrong_resources(
+        &self,
+        command: &TestedCommand,
+        found: &[String],
+        first: Option<&Ran>,
+        again: &Ran,
+    ) -> Option<String> {
+        let is_continued = again.code == 0;
+        let instance = found.first();
+        let wrong = |is_wrong: bool, why: &str| is_wrong.then(|| why.to_string());
+        match command.leaves {
+            LeftResources::Launched => {
+                let is_success = first.is_some_and(|ran| ran.code == 0);
+                wrong(found.is_empty() && is_success, "a success without an instance")
+            }
+            // The first command may have done everything.
+            _ if !is_continued && !(again.code == NO_MATCH && command.may_be_over()) => {
+                Some("it was not continued".to_string())
+            }
+            LeftResources::Terminated => wrong(instance.is_some(), "an instance is left"),
+            LeftResources::Nothing => self.shared_resources(),
+            LeftResources::One(state, budget) => {
+                let fits =
+                    |text: &String| text.contains(&format!("<name>{state}</name>")) && text.contains(budget);
+                wrong(!instance.is_some_and(fits), &format!("the instance is not {state} with {budget}"))
+            }
+            LeftResources::Hours(least, most) => {
+                let left = instance.and_then(|text| self.seconds_left(text));
+                let fits = |left: i64| (least * 3_600..=most * 3_600).contains(&left);
+                wrong(!left.is_some_and(fits), &format!("{left:?} seconds are left"))
+            }
+        }
+    }
+
+    /// Returns the running time until the deadline of a running instance, in seconds.
+    fn seconds_left(&self, instance: &str) -> Option<i64> {
+        let until: Timestamp = text_between(instance, "v1;running;until=", ";")?.parse().ok()?;
+        Some(until.duration_since(now(&self.caller.url)).as_secs())
+    }
+
+    /// Whether the instance has both tags with a bound, and a user data with the dead-man.
+    fn is_bounded(&self, instance: &str) -> bool {
+        let id = instance_id(instance);
+        let form = [("Action", "DescribeInstanceAttribute"), ("InstanceId", id), ("Attribute", "userData")];
+        let data = self.caller.call("ec2", &form).unwrap();
+        data.contains("<userData><value>")
+            && ["spawn:cap", "spawn:expiry"].iter().all(|tag| instance.contains(&format!("<key>{tag}</key>")))
+    }
+
+    /// Ends the instance, lets `spawn cleanup` delete the rest, and returns the resources that are
+    /// left.
+    fn left_after_cleanup(&self, instances: &[String]) -> Option<String> {
+        for instance in instances {
+            let form = [("Action", "TerminateInstances"), ("InstanceId.1", instance_id(instance))];
+            self.caller.call("ec2", &form).unwrap();
+        }
+        let cleaned = self.spawn(CLEANUP);
+        let is_done = [0, NO_MATCH].contains(&cleaned.code);
+        let left = self.shared_resources().or_else(|| (!is_done).then(|| "a failed cleanup".to_string()));
+        left.map(|left| format!("{left} after {cleaned:?}"))
+    }
+
+    /// Returns the resources that launches share, and the disks.
+    fn shared_resources(&self) -> Option<String> {
+        let has = |service: &str, form: &[(&str, &str)], text: &str| {
+            self.caller.call(service, form).is_ok_and(|answer| answer.contains(text))
+        };
+        let lists = [
+            ("DescribeSecurityGroups", "<groupName>spawn-"),
+            ("DescribeKeyPairs", "<keyName>"),
+            ("DescribeVolumes", "<volumeId>"),
+        ];
+        let lists = lists.iter().filter(|(action, text)| has("ec2", &[("Action", action)], text));
+        let mut left: Vec<&str> = lists.map(|(action, _)| *action).collect();
+        for (action, parameter) in [("GetRole", "RoleName"), ("GetInstanceProfile", "InstanceProfileName")] {
+            if has("iam", &[("Action", action), (parameter, "spawn-instance")], "spawn-instance") {
+                left.push(action);
+            }
+        }
+        (!left.is_empty()).then(|| format!("left over: {}", left.join(", ")))
+    }
+}
+
+impl TestedCommand {
+    /// Whether the same command finds nothing to do after it was carried out.
+    fn may_be_over(&self) -> bool {
+        self.words == REAP || matches!(self.leaves, LeftResources::Terminated | LeftResources::Nothing)
+    }
+}
+
+/// Returns the id at the beginning of an instance's element.
+fn instance_id(instance: &str) -> &str {
+    instance.split('<').next().unwrap_or_default()
 }
 
 /// Returns the rules of a trial.
@@ -307,7 +425,7 @@ fn start(desk: &Desk) -> Serving {
     let users = json!([{ "name": "admin" }]);
     let accounts: Vec<Value> =
         (0..ACCOUNTS).map(|number| json!({ "id": account(number), "users": users })).collect();
-    let timing = "{pending: 0s, visible_after: 0s, stopping: 0s, shutting_down: 0s, profile_after: 0s}";
+    let timing = "{pending: 0s, visible_after: 0s, stopping: 0s, hibernating: 0s, shutting_down: 0s, profile_after: 0s}";
     serve_with(desk, &format!("accounts: {}\nthrottling: false\ntiming: {timing}\n", json!(accounts)), &[])
 }
 
@@ -335,6 +453,7 @@ fn a_fault_or_a_kill_at_any_changing_call_leaves_one_bounded_instance_or_none() 
                     let Some((number, trial)) = next else { break };
                     let user = User::new(&serving, &account(COMMANDS.len() + number));
                     if let Err(why) = run_trial(&user, &trial) {
+                        eprintln!("{trial:?}: {why}");
                         failures.lock().unwrap().push(format!("{trial:?}: {why}"));
                     }
                 }

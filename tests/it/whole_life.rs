@@ -61,18 +61,18 @@ StandardError=append:/root/output
 ";
 
 /// The machine behind an instance of the sandbox. Its folder is the disk.
-struct Machine {
+struct BootedMachine {
     folder: tempfile::TempDir,
     /// The metadata of the instance, and its calls to EC2.
     url: String,
     process: Option<Child>,
 }
 
-impl Machine {
+impl BootedMachine {
     /// Makes the disk of an instance's image, with the public keys of its user.
-    fn new(user: &Newcomer, id: &str) -> Machine {
+    fn new(user: &Newcomer, id: &str) -> BootedMachine {
         let url = format!("{}/imds/{id}", user.world.admin.url);
-        let machine = Machine { folder: tempfile::tempdir().unwrap(), url, process: None };
+        let machine = BootedMachine { folder: tempfile::tempdir().unwrap(), url, process: None };
         fs::set_permissions(machine.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         for folder in ["etc/ssh", "etc/systemd/system/multi-user.target.wants", "root", "local/bin"] {
             fs::create_dir_all(machine.path(folder)).unwrap();
@@ -170,7 +170,7 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
+impl Drop for BootedMachine {
     fn drop(&mut self) {
         if let Some(process) = &mut self.process {
             let _ = process.kill();
@@ -231,7 +231,7 @@ fn an_instance_is_delivered_warned_extended_stopped_started_ended_when_idle_and_
     let launch = "launch t3.micro --ttl 28m --idle-timeout 10m --on-idle stop --name try";
     let mut launch = user.start("launch", &launch.split(' ').collect::<Vec<_>>());
     let id = user.instance();
-    let mut machine = Machine::new(&user, &id);
+    let mut machine = BootedMachine::new(&user, &id);
     machine.power_on();
     let Some(console) = wait_for("the host keys on the console", || machine.console()) else {
         println!("skipped: systemd cannot be process 1 of namespaces here");

@@ -50,7 +50,7 @@ pub(crate) fn packages() -> Result<(), TaskError> {
         || run(Command::new("apt-get").args(["download", "-qq"]).args(PACKAGES).current_dir(&temporary));
     let refresh = |_| run(Command::new("apt-get").args(["update", "-qq"])).and_then(|()| download());
     if let Err(error) = download().or_else(refresh) {
-        eprintln!("no OpenSSH server and no cloud-init for the tests ({error}): those tests are skipped");
+        eprintln!("no OpenSSH server and no cloud-init ({error}): what needs them is skipped");
         return Ok(());
     }
     recreate_folder(&folder)?;

@@ -25,6 +25,7 @@ pub(crate) type TaskError = String;
 const HELP: &str = "\
 cargo xtask setup [--tests]    install the DuckDB library; with --tests also the Python packages of the
                                tests, and Debian's OpenSSH server and cloud-init, unpacked
+cargo xtask setup --ssh        unpack Debian's packages alone, for make demo-spawn
 cargo xtask seed               derive datasets/seed again from the pinned wheels
 cargo xtask style [--base REV] [--verbose]
                                print the language measures of each crate and document, now and at REV
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["setup"] => setup::libraries(),
+        ["setup", "--ssh"] => debian::packages(),
         ["setup", "--tests"] => {
             setup::libraries().and_then(|()| setup::python()).and_then(|()| debian::packages())
         }

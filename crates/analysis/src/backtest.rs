@@ -199,52 +199,45 @@ pub(crate) struct LeafForecast {
 impl LeafForecast {
     /// Forecasts a leaf, and repeats the forecast at the past `months`.
     pub(crate) fn of(leaf: &CostLeaf, span: &ForecastSpan, months: &[Day]) -> LeafForecast {
-        let origins: Vec<Option<PastOrigin>> =
-            months.iter().map(|month| PastOrigin::at(leaf, span, *month)).collect();
-        let past = (0..months.len()).map(|index| {
-            let origin = origins[index].as_ref()?;
-            let known: Vec<&PastOrigin> = origins[..index].iter().flatten().collect();
-            if known.is_empty() && leaf.is_modelled() {
-                return None;
-            }
-            let mut past = origin.costs.clone();
-            past.forecast = choose(&known).blend(&origin.by_month);
-            Some(past)
-        });
-        let past = past.collect();
-        let known: Vec<&PastOrigin> = origins.iter().flatten().collect();
-        let choice = choose(&known);
+        // The errors of the months before the one that is forecast. The choice sees no others.
+        let mut errors: Vec<Vec<f64>> = Vec::new();
+        let mut past = Vec::with_capacity(months.len());
+        for month in months {
+            let Some(origin) = PastOrigin::at(leaf, span, *month) else {
+                past.push(None);
+                continue;
+            };
+            let is_scored = !errors.is_empty() || !leaf.is_modelled();
+            let forecast = choose(&errors).blend(&origin.by_month);
+            errors.push(origin.errors());
+            past.push(is_scored.then_some(PastForecast { forecast, ..origin.costs }));
+        }
+        let choice = choose(&errors);
         let now = OriginForecasts::at(leaf, span);
         let mut remainder = choice.blend(&now.paths);
         for plan in &leaf.plans {
-            for (ahead, cost) in remainder.iter_mut().enumerate() {
-                let day = span.month(0) + ahead as i32;
-                *cost += if day > span.through { plan.on(day) } else { 0.0 };
+            for (index, cost) in remainder.iter_mut().enumerate().skip(span.elapsed()) {
+                *cost += plan.on(span.month(0) + index as i32);
             }
         }
-        LeafForecast {
-            remainder,
-            method: method(leaf, &now, &choice, known.len()),
-            scheduled: now.scheduled,
-            past,
-        }
+        let method = method(leaf, &now, &choice, errors.len());
+        LeafForecast { remainder, method, scheduled: now.scheduled, past }
     }
 }
 
 /// The name of the method, with the reason why it has no error or no interval.
-fn method(leaf: &CostLeaf, now: &OriginForecasts, choice: &ModelChoice, origins: usize) -> String {
+fn method(leaf: &CostLeaf, now: &OriginForecasts, choice: &ModelChoice, months: usize) -> String {
     match (leaf.is_modelled(), now.history_days) {
         (false, _) => "schedule".into(),
         (true, 0) => "no charge yet".into(),
         (true, 1..LEAST_HISTORY) => format!("run-rate (under {LEAST_HISTORY} days)"),
-        (true, _) if origins < 2 => format!("{} (under two months, no error known)", choice.name()),
+        (true, _) if months < 2 => format!("{} (under two months, no error known)", choice.name()),
         (true, _) => choice.name().into(),
     }
 }
 
 /// The candidates' forecasts at a past origin.
-#[derive(Debug, Clone)]
-pub(crate) struct PastOrigin {
+struct PastOrigin {
     /// The costs known then, and those that followed.
     costs: PastForecast,
     /// By candidate, the days after the origin by month, with the schedule.
@@ -266,7 +259,7 @@ impl PastOrigin {
     }
 
     /// The error of each candidate about the rest of the month.
-    pub(crate) fn errors(&self) -> Vec<f64> {
+    fn errors(&self) -> Vec<f64> {
         let actual = self.costs.actual[0].unwrap_or(0.0);
         self.by_month.iter().map(|months| (months[0] - actual).abs()).collect()
     }

@@ -1,6 +1,5 @@
 //! The choice of a model by its errors at the series' own past month-ends.
 
-use crate::backtest::PastOrigin;
 use crate::candidates::CANDIDATES;
 
 /// Past months that decide.
@@ -23,22 +22,41 @@ impl ModelChoice {
 
     /// The chosen amounts of each candidate's amounts.
     pub(crate) fn blend(&self, of_candidates: &[Vec<f64>]) -> Vec<f64> {
-        of_candidates[self.index.min(of_candidates.len() - 1)].clone()
+        of_candidates[self.index].clone()
     }
 }
 
-/// Chooses the model with the least mean error over the newest of these origins. Of equal models
-/// the first one is chosen.
-pub(crate) fn choose(origins: &[&PastOrigin]) -> ModelChoice {
-    if origins.len() < LEAST_MONTHS {
+/// Chooses the model with the least mean error over the newest past months. `errors` holds the
+/// candidates' errors of each month, oldest first. Of equal models the first one is chosen, and
+/// the first one of all before two months are known.
+pub(crate) fn choose(errors: &[Vec<f64>]) -> ModelChoice {
+    if errors.len() < LEAST_MONTHS {
         return ModelChoice { index: 0 };
     }
-    let mut sums = vec![0.0; CANDIDATES.len()];
-    for origin in &origins[origins.len().saturating_sub(MONTHS)..] {
-        for (sum, error) in sums.iter_mut().zip(origin.errors()) {
-            *sum += error;
-        }
-    }
-    let least = (0..sums.len()).min_by(|a, b| sums[*a].total_cmp(&sums[*b]));
+    let newest = &errors[errors.len().saturating_sub(MONTHS)..];
+    let sum = |candidate: usize| newest.iter().map(|month| month[candidate]).sum::<f64>();
+    let least = (0..newest[0].len()).min_by(|a, b| sum(*a).total_cmp(&sum(*b)));
     ModelChoice { index: least.unwrap_or(0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose;
+    use crate::candidates::CANDIDATES;
+
+    #[test]
+    fn the_least_error_of_the_last_four_months_wins() {
+        let month = |best: usize| -> Vec<f64> {
+            (0..CANDIDATES.len()).map(|candidate| if candidate == best { 0.0 } else { 1.0 }).collect()
+        };
+        let check = |best: &[usize], expected: usize| {
+            let errors: Vec<Vec<f64>> = best.iter().map(|candidate| month(*candidate)).collect();
+            assert_eq!(choose(&errors).name(), CANDIDATES[expected].name(), "{best:?}");
+        };
+        check(&[], 0);
+        check(&[3], 0);
+        check(&[3, 3], 3);
+        check(&[3, 3, 3, 4, 4, 4, 5], 4);
+        check(&[3, 4], 3);
+    }
 }

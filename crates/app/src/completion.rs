@@ -12,7 +12,7 @@ use crate::PROGRAMS;
 
 /// Returns the command line of `truffle`, with the candidates of its arguments.
 pub fn truffle_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 12] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 13] = [
         ("search", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
         ("show", &[("name", types), ("region", regions)]),

@@ -91,10 +91,15 @@ pub(crate) fn unsigned(error: &(dyn Error + 'static)) -> Option<SourceError> {
     let mut next = Some(error);
     while let Some(error) = next {
         if error.to_string().contains("credential") {
-            return Some(SourceError::Credentials(format!(
-                "no AWS credentials were found; the last provider reported: {}",
-                innermost(error).trim_end_matches('.')
-            )));
+            let reason = innermost(error);
+            // A profile was named, and there is no file with profiles.
+            return Some(SourceError::Credentials(match reason.contains("was not enabled") {
+                true => "no AWS credentials were found: ~/.aws has no profile of this name".to_string(),
+                false => format!(
+                    "no AWS credentials were found; the last provider reported: {}",
+                    reason.trim_end_matches('.')
+                ),
+            }));
         }
         next = error.source();
     }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use crate::settings::DIMENSIONS;
 use crate::{Failure, SettingsFile};
+
+/// The table of the settings files.
+pub(crate) const DIMENSIONS: &str = "dimensions";
 
 /// Names that are dimensions without a tag.
 const BUILT_IN: [&str; 14] = [

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use domain::Region;
 use toml::de::{DeTable, DeValue};
 
-use crate::dimensions::CostDimensions;
+use crate::dimensions::{CostDimensions, DIMENSIONS};
 use crate::words::suggest_closest;
 use crate::{Failure, OutputFormat, SettingsFile, SettingsSources};
 
@@ -43,8 +43,6 @@ pub const LAUNCH_SETTINGS: [&str; 26] = [
     "ssh",
     "profiles",
 ];
-/// The table of the dimensions of costs, which [`CostDimensions`] reads.
-pub(crate) const DIMENSIONS: &str = "dimensions";
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Whether the output is coloured.

@@ -29,7 +29,7 @@ pub use text_reader::{
     DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD, MOST_COLUMNS, RecordReader, check_record, read_text,
     skip_mark, without_mark,
 };
-pub use visible::{is_invisible, visible};
+pub use visible::{is_invisible, is_shell_word, visible};
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).

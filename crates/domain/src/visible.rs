@@ -29,6 +29,12 @@ pub fn is_invisible(c: char) -> bool {
             | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether every shell reads the text as one word, and a program does not take it for an option.
+pub fn is_shell_word(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b":/@._+-".contains(&byte);
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +54,15 @@ mod tests {
         );
         check("tag\u{e0041}\u{e0100}\u{fe0f}\u{3164}", "tag\\u{e0041}\\u{e0100}\\u{fe0f}\\u{3164}");
         check("\u{2064}\u{180e}\u{fff9}", "\\u{2064}\\u{180e}\\u{fff9}");
+    }
+
+    #[test]
+    fn a_word_of_every_shell_has_no_character_that_one_of_them_interprets() {
+        for word in ["try", "i-0123", "arn:aws:sts::1:assumed-role/a/me@x.org", "a_b+c.d"] {
+            assert!(is_shell_word(word), "{word}");
+        }
+        for word in ["", "-oX", "a b", "$(id)", "a;b", "a'b", "~root", "a=b", "*", "a\nb", "é", "!1", "#"] {
+            assert!(!is_shell_word(word), "{word}");
+        }
     }
 }

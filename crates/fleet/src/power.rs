@@ -14,7 +14,7 @@ use crate::bound::{LaunchIndex, LifeBound, cap};
 use crate::instance::{InstanceState, InstanceView, PowerRequest};
 use crate::owner::owns;
 use crate::terms_change::{StoppedTerms, current_budget, stopped_terms};
-use domain::{Known, Timestamp};
+use domain::{Known, Timestamp, is_shell_word};
 use lifecycle::tag::{self, BudgetIntent, ExpiryTag};
 
 /// The wanted change.
@@ -114,8 +114,9 @@ impl PowerRefusal {
                 Some("run the same command again in a minute".to_string())
             }
             (PowerRefusal::State(_), PowerVerb::Reboot) => Some(format!("spawn start {id}")),
-            (PowerRefusal::OtherOwner(_), _) => {
-                Some(format!("spawn {} {id} --owner ARN, if this instance is meant", verb.word()))
+            (PowerRefusal::OtherOwner(owner), _) => {
+                let owner = if is_shell_word(owner) { owner } else { "ARN" };
+                Some(format!("spawn {} {id} --owner {owner}, if this instance is meant", verb.word()))
             }
             (PowerRefusal::OneTimeSpot, _) => Some(format!("spawn terminate {id}")),
             (PowerRefusal::NoHibernation, _) => Some(format!("spawn hibernate {id} --or-stop")),

@@ -137,7 +137,13 @@ const RULES: &[RefusalRule] = {
             Price,
             "truffle show {type} --region {region} shows the prices; raise --max-price, or leave it out",
         ),
-        rule_with("InvalidParameterValue", "Invalid IAM Instance Profile", NotYet, AGAIN),
+        rule_with(
+            "InvalidParameterValue",
+            "Invalid IAM Instance Profile",
+            NotYet,
+            "run the same command again in a minute, or leave out --role; aws iam list-instance-profiles lists \
+             the profiles",
+        ),
         rule("InvalidInstanceProfile.NotFound", NotYet, AGAIN),
         rule(
             "InvalidGroup.NotFound",

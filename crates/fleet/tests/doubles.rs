@@ -1,5 +1,5 @@
-//! The account in memory, on which the tests of spawn rely: what is put into it is read back, and
-//! its clock changes states as EC2 does.
+//! The account in memory, on which the tests of spawn rely: it returns the instances and
+//! resources that a test adds, and its clock changes states as EC2 does.
 
 use domain::Timestamp;
 use fleet::instance::{InstanceState, InstanceView};

@@ -23,7 +23,7 @@ pub fn receive_script() -> String {
 /// The reasons why a script ends without success.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryFault {
-    /// Fewer bytes arrived than announced, as after a lost connection.
+    /// Fewer bytes arrived than announced within three minutes, as after a lost connection.
     Incomplete,
     /// The bytes have another digest.
     Digest,

@@ -160,6 +160,24 @@ fn a_delivery_cut_at_any_byte_changes_nothing() {
 }
 
 #[test]
+fn a_delivery_whose_bytes_stop_arriving_ends_and_lets_the_next_one_in() {
+    let disk = Disk::new();
+    let script = receive_script().replace("timeout 180", "timeout 1");
+    // The input of `sleep` stays open.
+    let stalled = format!("sleep 5 | (set -- 7 {}; {script})", "0".repeat(64));
+    let output = disk.run(&stalled, &[], b"");
+    assert_eq!(
+        fault(&output),
+        Some(DeliveryFault::Incomplete),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let bytes = disk.text(DAEMON).into_bytes();
+    let output = disk.receive(&bytes, bytes.len(), &digest_of(&bytes, disk.folder.path()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_wrong_file_never_replaces_spawnd() {
     let check = |text: &str, change: fn(&mut Vec<u8>), expected: DeliveryFault| {
         let disk = Disk::new();

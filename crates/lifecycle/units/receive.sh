@@ -8,7 +8,13 @@ rm -rf "$folder"
 mkdir -m 700 "$folder" || fail 14 "$folder cannot be created"
 trap 'rm -rf "$folder"' EXIT
 if ! has_digest "$program" "$2"; then
-    head -c "$1" >"$folder/spawnd" || fail 14 "the file cannot be written"
+    # A connection can break without an end of its stream.
+    timeout 180 head -c "$1" >"$folder/spawnd"
+    case $? in
+    0) ;;
+    124) fail 11 "the file did not arrive within 3 minutes" ;;
+    *) fail 14 "the file cannot be written" ;;
+    esac
     [ "$(wc -c <"$folder/spawnd")" -eq "$1" ] || fail 11 "the file is not complete"
     place "$folder/spawnd" "$2"
 fi

@@ -38,13 +38,17 @@ pub(crate) fn find_targets(
     regions: &[String],
     ports: &Ports<'_>,
 ) -> Result<FoundTargets, Failure> {
+    if names.iter().any(String::is_empty) {
+        return Err(Failure::usage("a name is empty: expected the name or the id of an instance")
+            .hint("spawn list shows the names and ids"));
+    }
     let (caller, usable) = read_account(ports)?;
     let chosen = choose_regions(regions, &caller, &usable)?;
     let scan = query_regions(ports.instances, &chosen, InstanceSelector::All, caller.now);
     names_cache::remember(&scan, &caller.account, &chosen, ports);
     let mut instances: Vec<InstanceView> = Vec::new();
     for name in names {
-        let found = find_instance(name, &scan)?;
+        let found = find_instance(name, &scan).map_err(|failure| in_regions(failure, regions))?;
         if !instances.iter().any(|known| known.id == found.id) {
             instances.push(found.clone());
         }
@@ -101,6 +105,16 @@ fn no_instance(typed: &str, scan: &RegionScan, alive: &[&InstanceView]) -> Failu
             .hint("run the same command again, or name its region with --region")
         }
     }
+}
+
+/// Names the regions of `--region` in a failure for a name that fits no instance: another region
+/// may have it.
+fn in_regions(failure: Failure, regions: &[String]) -> Failure {
+    if failure.kind != FailureKind::NoMatch || regions.is_empty() {
+        return failure;
+    }
+    let message = format!("{}, looked for in {} alone", failure.message, regions.join(", "));
+    Failure { message, ..failure }.hint("leave out --region; spawn list shows all instances")
 }
 
 fn candidate(seen: &InstanceView) -> String {

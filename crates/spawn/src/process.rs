@@ -59,8 +59,8 @@ pub trait ProcessRunner {
 pub(crate) mod testing {
     use super::*;
 
-    /// A machine whose programs are answers to [`ProcessRunner::capture`]. No program is found in
-    /// another way.
+    /// A machine that answers [`ProcessRunner::capture`] with this function. No other way finds a
+    /// program.
     pub(crate) struct AnsweredPrograms<F>(pub(crate) F);
 
     /// Returns the answer of a machine that lacks the program.

@@ -10,7 +10,7 @@ use console::CommonFlags;
 
 use crate::commands::{
     alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, saved, schema, search, show, status, trends, zones,
+    regions, report, saved, schema, search, show, status, trends, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -63,6 +63,7 @@ pub enum Command {
     Budget(budget::BudgetArgs),
     Calendar(calendar::CalendarArgs),
     Alerts(alerts::AlertsArgs),
+    Report(report::ReportArgs),
     Query(query::QueryArgs),
     Schema(schema::SchemaArgs),
     Export(export::ExportArgs),

@@ -84,6 +84,7 @@ pub(crate) struct BudgetReport {
     pub(crate) crossed: Vec<CrossedThreshold>,
     /// Why the budget could not be seen.
     pub(crate) reason: Option<String>,
+    /// The last day that counts.
     pub(crate) complete_through: Option<Day>,
 }
 
@@ -164,7 +165,7 @@ fn check_budget(
     let (first, end) = budget.entry.period.around(history.through);
     let mut report = BudgetReport {
         period: Some((first, end)),
-        complete_through: Some(history.complete_through),
+        complete_through: Some(history.through),
         ..BudgetReport::unseen(budget, String::new())
     };
     let seen = find_costs(&report.budget, history, (first, end), through, day_of(ports.as_of));

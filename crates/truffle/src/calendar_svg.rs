@@ -1,11 +1,11 @@
 //! The calendar of daily costs as SVG.
 
 use analysis::Day;
-use domain::visible;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::text_anchor::HPos;
 
 use crate::daily_costs::{day_text, month_text};
+use crate::svg_drawing::{INK, SvgArea, SvgResult, draw_svg, write};
 
 /// Width and height of a cell, in pixels.
 const CELL: (i32, i32) = (92, 44);
@@ -26,7 +26,6 @@ const SHADES: [RGBColor; 5] = [
 ];
 
 const UNKNOWN: RGBColor = RGBColor(235, 235, 235);
-const INK: RGBColor = RGBColor(40, 40, 40);
 const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 /// A day of the drawing.
@@ -47,15 +46,8 @@ pub(crate) fn draw(title: &str, cells: &[CalendarCell]) -> Result<String, String
         cells.chunk_by(|one, next| one.day.month_start() == next.day.month_start()).collect();
     let height: i32 = months.iter().map(|month| month_height(month)).sum();
     let size = (MARGIN.0 * 2 + CELL.0 * 7, 40 + height);
-    let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, (size.0 as u32, size.1 as u32)).into_drawing_area();
-    draw_months(&area, title, &months).and_then(|()| area.present()).map_err(|error| error.to_string())?;
-    drop(area);
-    Ok(text)
+    draw_svg(size, |area| draw_months(area, title, &months))
 }
-
-type SvgArea<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-type SvgResult = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
 fn month_height(month: &[CalendarCell]) -> i32 {
     MARGIN.1 + weeks(month) * CELL.1 + GAP
@@ -68,7 +60,6 @@ fn weeks(month: &[CalendarCell]) -> i32 {
 }
 
 fn draw_months(area: &SvgArea<'_>, title: &str, months: &[&[CalendarCell]]) -> SvgResult {
-    area.fill(&WHITE)?;
     write(area, title, (MARGIN.0, 20), 20, INK, HPos::Left)?;
     let mut top = 40;
     for month in months {
@@ -97,12 +88,6 @@ fn draw_cell(area: &SvgArea<'_>, cell: &CalendarCell, (x, y): (i32, i32)) -> Svg
     let number = &day_text(cell.day)[8..];
     write(area, number, (x + 6, y + 12), 11, ink, HPos::Left)?;
     write(area, &cell.cost, (x + CELL.0 - 6, y + 31), 14, ink, HPos::Right)
-}
-
-fn write(area: &SvgArea<'_>, text: &str, at: (i32, i32), size: i32, ink: RGBColor, side: HPos) -> SvgResult {
-    let style =
-        TextStyle::from(("sans-serif", size).into_font()).color(&ink).pos(Pos::new(side, VPos::Center));
-    area.draw_text(&visible(text), &style, at)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) fn note_cost_footer(
 }
 
 /// Returns the sentence on the newest complete day.
-fn completeness(history: &BillHistory) -> String {
+pub(crate) fn completeness(history: &BillHistory) -> String {
     let complete = history.complete_through;
     let newest = history.coverage.values().filter_map(|one| one.spans.last()).map(|(_, end)| *end - 1).max();
     match newest.map(|newest| newest - complete) {

@@ -1,4 +1,4 @@
-//! The file of `--out`.
+//! The files of `--out`, `--svg` and `--html`.
 
 #![allow(clippy::disallowed_methods, reason = "it writes the output file")]
 
@@ -38,6 +38,23 @@ impl OutputFile {
     pub(crate) fn publish(self) -> Result<(), Failure> {
         let path = self.path;
         self.temporary.map_or(Ok(()), |file| file.commit().map_err(|e| unwritten(&path, e)))
+    }
+}
+
+/// Writes a whole file, as `--out` does, and reads it back if it is a regular one.
+pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
+    let (target, mut file) = OutputFile::open(path)?;
+    let is_regular = target.temporary.is_some();
+    file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|e| unwritten(path, e))?;
+    drop(file);
+    target.publish()?;
+    let written = match is_regular {
+        true => durable::read_text(path, text.len() as u64).map_err(|e| unwritten(path, e))?,
+        false => return Ok(()),
+    };
+    match written == text {
+        true => Ok(()),
+        false => Err(Failure::broken(format!("{} has other content than was written", path.display()))),
     }
 }
 

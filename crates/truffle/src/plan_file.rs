@@ -1,7 +1,5 @@
 //! `plans.toml`: costs that are known in advance.
 
-#![allow(clippy::disallowed_methods, reason = "the plans are a file")]
-
 use std::io;
 use std::path::{Path, PathBuf};
 

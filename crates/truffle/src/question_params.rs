@@ -144,8 +144,8 @@ fn check_value(param: &QuestionParam, text: &str, ports: &CommandPorts<'_>) -> R
     }
 }
 
-/// Refuses a dimension of costs if no charge has a tag with one of its keys. Without any tags in the
-/// bills, all charges are untagged.
+/// Refuses a dimension of costs if no charge has a tag with one of its keys. Without any tags in
+/// the bills, all charges are untagged.
 pub(crate) fn check_tag_keys(name: &str, keys: &[String], ports: &CommandPorts<'_>) -> Result<(), Failure> {
     let valid = names(ports, "cost/tag-keys")?;
     let known = |key: &String| valid.iter().any(|name| is_spelling(&ParamKind::TagKey, key, name));

@@ -9,7 +9,7 @@ use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::{
     alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, saved, schema, search, show, status, trends, version, zones,
+    regions, report, saved, schema, search, show, status, trends, version, zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;
@@ -145,6 +145,7 @@ fn dispatch(
         Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
         Command::Budget(args) => budget::run_budget(args, ports, printer, now),
         Command::Calendar(args) => calendar::run_calendar(args, ports, printer, now),
+        Command::Report(args) => report::run_report(args, ports, printer, now),
         Command::Alerts(args) => alerts::run_alerts(args, ports, printer, now),
         Command::Query(args) => query::run_query(args, common, ports, printer, now),
         Command::Schema(args) => schema::run_schema(args, ports, printer),

@@ -49,7 +49,7 @@ impl UserFile {
         UserFile { path: file.map_or_else(|| config.join("budgets.toml"), Path::to_path_buf) }
     }
 
-    /// Returns the file of marks of anomalies: the given one, or the one in the configuration folder.
+    /// Returns the file of marks of anomalies: the given one, or that in the configuration folder.
     pub(crate) fn anomaly_marks(config: &Path, file: Option<&Path>) -> UserFile {
         UserFile { path: file.map_or_else(|| config.join("anomaly-marks.toml"), Path::to_path_buf) }
     }

@@ -12,7 +12,7 @@ pub enum LakeDamage {
         lake: PathBuf,
         /// A lowercase fragment.
         reason: String,
-        /// The newest manifest that can be read and whose files are there.
+        /// The newest manifest that can be read and has all its files.
         intact: Option<u64>,
     },
     /// A file differs from the manifest's description.

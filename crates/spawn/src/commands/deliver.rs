@@ -19,7 +19,7 @@ use crate::ssh::SessionOptions;
 pub struct DeliverArgs {
     #[command(flatten)]
     pub targets: TargetArgs,
-    /// The login user [default: the setting ssh.user, else that of the image]
+    /// The login user [default: the setting ssh.user, else that of the launch or of the image]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// Accept an unknown host key at the first connection

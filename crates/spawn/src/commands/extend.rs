@@ -1,7 +1,7 @@
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Exit, Failure, Printer, Report};
-use domain::{SignedDuration, Timestamp, format_span, later, parse_span};
+use domain::{SignedDuration, Timestamp, format_span, is_shell_word, later, parse_span};
 use fleet::bound::LaunchIndex;
 use fleet::instance::{InstanceState, InstanceView};
 use fleet::terms_change::{TermsChange, TermsProblem, TermsRequest, TermsStep};
@@ -91,17 +91,23 @@ fn read_request<'a>(
     args: &'a ExtendArgs,
     ports: &Ports<'_>,
 ) -> Result<(&'a [String], TermsRequest), Failure> {
-    const HINT: &str = "spawn extend NAME 2h, or spawn extend NAME --until 18:00";
     if let Some(text) = &args.until {
         return Ok((args.words.as_slice(), TermsRequest::ExtendTo(parse_end(text, ports)?)));
     }
     match args.words.split_last() {
         Some((span, names)) if !names.is_empty() => {
-            let by = parse_span(span).map_err(|error| Failure::usage(error.to_string()).hint(HINT))?;
+            let by = parse_span(span).map_err(|error| Failure::usage(error.to_string()).hint(right_usage(names)))?;
             Ok((names, TermsRequest::Extend(by)))
         }
-        _ => Err(Failure::usage("the time to add is missing").hint(HINT)),
+        _ => Err(Failure::usage("the time to add is missing").hint(right_usage(&args.words))),
     }
+}
+
+/// Returns the command for these names. A name that a shell would interpret is not repeated.
+fn right_usage(names: &[String]) -> String {
+    let names = names.iter().map(|name| if is_shell_word(name) { name } else { "NAME" });
+    let names = names.collect::<Vec<_>>().join(" ");
+    format!("spawn extend {names} 2h, or spawn extend {names} --until 18:00")
 }
 
 /// Refuses an extension that could not take effect.
@@ -188,7 +194,10 @@ fn confirm(
         Ok(Confirmation::DeadMan) => return (reading, ExtendOutcome::Extended("the dead-man")),
         Err(why) => why,
     };
-    let (id, off) = (reading.seen.id.clone(), previous.map(|until| power_off_instant(&reading.seen, until)));
+    let id = reading.seen.id.clone();
+    // An instance of the predecessor has no dead-man.
+    let has_dead_man = !tag::PREDECESSOR.iter().any(|key| reading.seen.tag(key).is_some());
+    let off = previous.filter(|_| has_dead_man).map(|until| power_off_instant(&reading.seen, until));
     let off = off.map_or(String::new(), |at| format!("; it powers itself off at {at:.0}"));
     if shows_spawnd(&reading.seen) {
         let why = format!("the tag is written, but spawnd did not confirm it within 90s: {why}{off}");

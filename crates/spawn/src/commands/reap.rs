@@ -381,7 +381,10 @@ fn read(file: &Path, args: &ReapArgs) -> Result<ReapPlan, Failure> {
             .hint(format!("spawn reap --plan {} writes one", file.display()))
     };
     let text = fs::File::open(file).and_then(|file| domain::read_text(file, LARGEST_PLAN));
-    let text = text.map_err(|error| bad(error.to_string()))?;
+    let text = text.map_err(|error| {
+        Failure::new(FailureKind::Data, format!("--plan {} cannot be read: {error}", file.display()))
+            .hint("spawn reap --plan plan.json writes a plan")
+    })?;
     serde_json::from_str(&text).map_err(|error| bad(error.to_string()))
 }
 

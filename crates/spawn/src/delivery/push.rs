@@ -82,8 +82,10 @@ fn send(
         let passed = (ports.clock)().duration_since(begun);
         match sent {
             Ok((user, output)) => match read_answer(&output, &user, instance, file) {
-                Err(DeliveryAnswer::Incomplete) if passed < PATIENCE => {}
-                Err(answer) => return Err(answer.into_failure(instance)),
+                Err(DeliveryAnswer::Temporary(_)) if passed < PATIENCE => {}
+                Err(DeliveryAnswer::Temporary(failure) | DeliveryAnswer::Final(failure)) => {
+                    return Err(*failure);
+                }
                 Ok(status) => return Ok(status),
             },
             Err(failed) if may_pass(&failed, passed) => {}
@@ -107,23 +109,10 @@ fn may_pass(failed: &SessionFailure, passed: SignedDuration) -> bool {
 /// An answer of the script that is no status.
 #[derive(Debug)]
 enum DeliveryAnswer {
-    /// The connection was lost while the file was sent.
-    Incomplete,
+    /// Another attempt can succeed.
+    Temporary(Box<Failure>),
     /// Any other failure.
-    Failed(Box<Failure>),
-}
-
-impl DeliveryAnswer {
-    fn into_failure(self, instance: &InstanceView) -> Failure {
-        match self {
-            DeliveryAnswer::Failed(failure) => *failure,
-            DeliveryAnswer::Incomplete => Failure::broken(format!(
-                "the connection to {} was lost each time that spawnd was sent",
-                instance.id
-            ))
-            .hint(again(instance)),
-        }
-    }
+    Final(Box<Failure>),
 }
 
 fn again(instance: &InstanceView) -> String {
@@ -140,7 +129,7 @@ fn read_answer(
     let (id, version) = (&instance.id, &file.version);
     let said = last_line(&output.stderr);
     let failed = |message: String, hint: String| {
-        Err(DeliveryAnswer::Failed(Box::new(Failure::broken(message).hint(hint))))
+        Err(DeliveryAnswer::Final(Box::new(Failure::broken(message).hint(hint))))
     };
     let code = match output.code {
         Some(0) => match read_status(&output.stdout) {
@@ -154,7 +143,10 @@ fn read_answer(
         None => return failed(format!("the delivery to {id} was ended by a signal"), again(instance)),
     };
     let message = match DeliveryFault::of_exit_code(code) {
-        Some(DeliveryFault::Incomplete) => return Err(DeliveryAnswer::Incomplete),
+        Some(DeliveryFault::Incomplete | DeliveryFault::Busy) => {
+            let failure = Failure::broken(format!("spawnd did not arrive on {id}: {said}"));
+            return Err(DeliveryAnswer::Temporary(Box::new(failure.hint(again(instance)))));
+        }
         Some(DeliveryFault::DoesNotRun) => {
             let hint = format!("spawnd needs glibc {}: choose a newer --image", file.glibc);
             return failed(format!("spawnd {version} does not run on {id}: {}", loader_line(output)), hint);

@@ -85,7 +85,10 @@ pub(crate) fn read(file: &Path, args: &LaunchArgs) -> Result<LaunchPlanFile, Fai
             .hint(format!("spawn launch t3.micro --ttl 8h --plan {} writes one", file.display()))
     };
     let text = fs::File::open(file).and_then(|file| domain::read_text(file, LARGEST_PLAN));
-    let text = text.map_err(|error| bad(error.to_string()))?;
+    let text = text.map_err(|error| {
+        Failure::new(FailureKind::Data, format!("--plan {} cannot be read: {error}", file.display()))
+            .hint("spawn launch t3.micro --ttl 8h --plan plan.json writes a plan")
+    })?;
     let plan: LaunchPlanFile = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
     match plan.version {
         VERSION => Ok(plan),

@@ -97,8 +97,12 @@ fn yaml_failure(path: &Path, error: &Error) -> Failure {
                 .to_string()
         }
     };
-    Failure::usage(format!("{}:{line}: {problem}", path.display()))
-        .hint("spawn config schema prints the keys and their forms")
+    Failure::usage(format!("{}:{line}: {problem}", path.display())).hint(
+        match problem.contains("found a tab") {
+            true => "indent with spaces: YAML allows no tabs there",
+            false => "spawn config schema prints the keys and their forms",
+        },
+    )
 }
 
 /// The place and the first problem of a reading. A problem ends the reading.

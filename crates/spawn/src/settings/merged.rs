@@ -76,12 +76,25 @@ impl MergedValues {
             return Ok(BTreeMap::new());
         };
         let parse = |(name, setting): (String, Setting<String>)| {
-            let place = format!("{key}.{name}");
-            let value = parse(&setting.value).map_err(|why| invalid(&place, &setting.origin, &why))?;
+            let value =
+                parse(&setting.value).map_err(|why| invalid_pair(key, Some(&name), &setting.origin, &why))?;
             Ok((name, Setting { value, origin: setting.origin }))
         };
         pairs.into_iter().map(parse).collect()
     }
+}
+
+/// Returns the failure for the value of a name below a key, or for the name itself.
+pub(super) fn invalid_pair(key: &str, name: Option<&str>, origin: &SettingOrigin, why: &str) -> Failure {
+    let is_line = matches!(origin, SettingOrigin::File(..));
+    let place = match (is_line, name.map(str::escape_debug)) {
+        (true, Some(name)) => format!("{key}.{name}: "),
+        (true, None) => format!("{key}: "),
+        (false, Some(name)) => format!("{name}: "),
+        (false, None) => String::new(),
+    };
+    let form = if is_line { format!("{key}: {{NAME: VALUE}}") } else { format!("{origin} NAME=VALUE") };
+    Failure::usage(format!("{origin}: {place}{why}")).hint(format!("{form}, with a value of one line"))
 }
 
 /// A flag and a variable are named after their key, and a line of a file is not.

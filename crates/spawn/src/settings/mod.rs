@@ -167,7 +167,7 @@ impl SpawnSettings {
         let env = merged.pairs("env", parse_variable)?;
         for (name, setting) in &env {
             values::check_variable(name)
-                .map_err(|why| Failure::usage(format!("{}: env: {why}", setting.origin)))?;
+                .map_err(|why| merged::invalid_pair("env", None, &setting.origin, &why))?;
         }
         let user_data = merged.text("user_data", parse_line)?;
         Ok(SpawnSettings {

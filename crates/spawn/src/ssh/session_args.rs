@@ -11,7 +11,7 @@ use crate::settings::{SettingsLayer, SpawnSettings, SshSettings};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct SessionArgs {
-    /// Login user [default: the setting ssh.user, else the user of the image]
+    /// Login user [default: the setting ssh.user, else the user of the launch or of the image]
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,
     /// Private key file [default: the file or the agent's key of the instance's key pair]
@@ -39,15 +39,16 @@ pub enum SessionVia {
 impl SessionArgs {
     /// Merges the flags with the settings.
     pub(crate) fn options(&self, ports: &Ports<'_>) -> Result<SessionOptions, Failure> {
-        let configured = configured_options(ports)?;
+        let flags = SettingsLayer::default().text_flag("ssh.user", "--user", self.user.as_deref());
+        let settings = SpawnSettings::resolve(ports.spawn_settings, None, flags, ports.settings)?.ssh;
         let route = |via| match via {
             SessionVia::Key => SessionRoute::Key,
             SessionVia::InstanceConnect => SessionRoute::InstanceConnect,
             SessionVia::SessionManager => SessionRoute::SessionManager,
         };
         Ok(SessionOptions {
-            user: self.user.clone().or(configured.user),
-            jump: configured.jump,
+            user: settings.user.map(|user| user.value),
+            jump: settings.jump.map(|jump| jump.value),
             identity: self.identity.clone(),
             trust_first: self.trust_first,
             via: self.via.map(route),

@@ -72,8 +72,8 @@ pub fn run_alerts(
     }
 }
 
-/// Returns an alert for each anomaly of some impact without a mark. Bills that are too short for a judgement
-/// have none, which is noted.
+/// Returns an alert for each anomaly of some impact without a mark. Bills that are too short for a
+/// judgement have none, which is noted.
 fn anomaly_alerts(
     through: Option<Day>,
     ports: &CommandPorts<'_>,

@@ -191,7 +191,8 @@ fn describe(anomaly: &FoundAnomaly) -> String {
     format!("{} of {}{value} on {}", anomaly.kind.name(), anomaly.dimension, day_text(anomaly.started_on))
 }
 
-fn report(found: &[&FoundAnomaly]) -> Report {
+/// Returns the report of these anomalies.
+pub(crate) fn report(found: &[&FoundAnomaly]) -> Report {
     let text = |name: &str| Field::new(name, ValueType::Text);
     let date = |name: &str| Field::new(name, ValueType::Date);
     let amount = |name: &str| Field::new(name, ValueType::Decimal(38, 18));

@@ -294,7 +294,7 @@ fn threshold_text(threshold: &CrossedThreshold) -> String {
 }
 
 /// Returns the report of a check: a row for each budget.
-fn check_report(reports: &[BudgetReport]) -> Report {
+pub(crate) fn check_report(reports: &[BudgetReport]) -> Report {
     let text = |name: &str| Field::new(name, ValueType::Text);
     let texts = |name: &str| Field::new(name, ValueType::List(Box::new(ValueType::Text)));
     let amount = |name: &str| Field::new(name, ValueType::Decimal(38, 18));

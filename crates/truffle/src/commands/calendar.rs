@@ -16,15 +16,13 @@ use crate::cost_text::amount_cell;
 use crate::daily_costs::{
     BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_through,
 };
+use crate::output_file::write_file;
 
 /// The most months of a calendar.
 const MOST_MONTHS: u8 = 24;
 
 /// The marks of the levels, from no cost to the highest.
 const MARKS: [&str; 5] = ["", "░", "▒", "▓", "█"];
-
-/// Mode of a drawing, which other users may read.
-const READABLE: u32 = 0o644;
 
 /// Show the cost of each day as a calendar.
 ///
@@ -103,7 +101,7 @@ impl DayState {
 }
 
 /// The cost of one day in one currency.
-struct CalendarDay {
+pub(crate) struct CalendarDay {
     currency: String,
     day: Day,
     cost: Option<Decimal>,
@@ -112,7 +110,7 @@ struct CalendarDay {
 }
 
 /// Returns the days of the months by currency: from the first one to the last day in the bills.
-fn calendar_days(
+pub(crate) fn calendar_days(
     history: &BillHistory,
     filter: &CostFilter,
     months: usize,
@@ -167,26 +165,27 @@ fn title(args: &CalendarArgs) -> String {
     format!("{} of each day: {filter}", args.metric.name())
 }
 
-/// Draws the days, one currency after the other, and writes and reads back the file.
+/// Draws the days into a file.
 fn save_drawing(path: &Path, title: &str, days: &[CalendarDay]) -> Result<(), Failure> {
-    let currencies: Vec<&[CalendarDay]> = days.chunk_by(|one, next| one.currency == next.currency).collect();
-    let [days] = currencies.as_slice() else {
-        return Err(Failure::usage(format!(
-            "--svg draws one currency, and the charges have {}",
-            currencies.len()
-        ))
-        .hint("limit the charges with --filter, such as --filter account=111122223333"));
-    };
-    let cell = |one: &CalendarDay| CalendarCell { day: one.day, cost: mark_text(one), level: one.level };
-    let cells: Vec<CalendarCell> = days.iter().map(cell).collect();
-    let currency = days.first().map_or("", |day| &day.currency);
-    let svg = calendar_svg::draw(&format!("{title} ({currency})"), &cells).map_err(Failure::broken)?;
-    let failed = |error: std::io::Error| Failure::broken(format!("--svg {}: {error}", path.display()));
-    durable::write_atomic(path, svg.as_bytes(), READABLE).map_err(failed)?;
-    match durable::read_regular(path, svg.len() as u64).map_err(failed)? == svg.as_bytes() {
-        true => Ok(()),
-        false => Err(Failure::broken(format!("--svg {}: the file has other content", path.display()))),
+    let drawings = drawings(title, days)?;
+    match drawings.as_slice() {
+        [drawing] => write_file(path, drawing),
+        several => {
+            Err(Failure::usage(format!("--svg draws one currency, and the charges have {}", several.len()))
+                .hint("limit the charges with --filter, such as --filter account=111122223333"))
+        }
     }
+}
+
+/// Returns a drawing of the days in each currency.
+pub(crate) fn drawings(title: &str, days: &[CalendarDay]) -> Result<Vec<String>, Failure> {
+    let cell = |one: &CalendarDay| CalendarCell { day: one.day, cost: mark_text(one), level: one.level };
+    let of_currency = |days: &[CalendarDay]| {
+        let cells: Vec<CalendarCell> = days.iter().map(cell).collect();
+        let currency = days.first().map_or("", |day| &day.currency);
+        calendar_svg::draw(&format!("{title} ({currency})"), &cells).map_err(Failure::broken)
+    };
+    days.chunk_by(|one, next| one.currency == next.currency).map(of_currency).collect()
 }
 
 /// Returns the cost with the mark of a day that may lack charges.
@@ -220,7 +219,7 @@ fn report(days: &[CalendarDay]) -> Report {
 }
 
 /// Returns a table with a line for each week of a month.
-fn table(days: &[CalendarDay]) -> TableView {
+pub(crate) fn table(days: &[CalendarDay]) -> TableView {
     let only = |header: &str, align| TableColumn::only_in_tables(header, align);
     let mut columns = vec![only("Month", Align::Left)];
     let weekdays = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

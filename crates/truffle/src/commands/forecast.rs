@@ -86,14 +86,16 @@ pub fn run_forecast(
     let known = known_costs(&history, args.metric, args.file.as_deref(), ports)?;
     let levels: Vec<f64> = args.level.iter().map(|level| f64::from(*level) / 100.0).collect();
     let forecast = HistoryForecast::new(&history, &known.planned, args.horizon, &levels);
-    let value_of = |key: &crate::leaf_key::LeafKey| {
-        dimension.as_ref().and_then(|dimension| dimension.value(key)).map(String::from)
+    let answer = ForecastAnswer {
+        metric: args.metric,
+        levels: &args.level,
+        dimension: dimension.as_ref(),
+        history: &history,
     };
-    let groups = forecast.groups(value_of);
-    let answer = ForecastAnswer { args, dimension: dimension.as_ref(), history: &history };
+    let groups = answer.groups(&forecast);
     let report = match args.daily {
         true => answer.days(&groups),
-        false => answer.months(&groups, &MonthlyBudgets::read(args.metric, ports)?)?,
+        false => answer.months(&groups, &MonthlyBudgets::read(args.metric, ports)?),
     };
     printer.report(&report, ports.encode)?;
     known.notes.iter().for_each(|note| printer.note(note));
@@ -101,19 +103,26 @@ pub fn run_forecast(
     Ok(Exit::Done)
 }
 
-type ForecastGroups = BTreeMap<(String, Option<String>), GroupForecast>;
+/// The forecast of each group, by currency and value of the dimension.
+pub(crate) type ForecastGroups = BTreeMap<(String, Option<String>), GroupForecast>;
 
 /// The parts of an answer.
-struct ForecastAnswer<'a> {
-    args: &'a ForecastArgs,
-    dimension: Option<&'a CostDimension>,
-    history: &'a BillHistory,
+pub(crate) struct ForecastAnswer<'a> {
+    pub(crate) metric: CostMetric,
+    /// Levels of the intervals in percent.
+    pub(crate) levels: &'a [u8],
+    pub(crate) dimension: Option<&'a CostDimension>,
+    pub(crate) history: &'a BillHistory,
 }
 
 impl ForecastAnswer<'_> {
-    /// Returns the sum of a group's days; `None` if a charge does not state its cost, or if no
-    /// statement covers a day.
-    fn sum(&self, currency: &str, value: Option<&str>, first: Day, end: Day) -> Option<Decimal> {
+    /// Returns the groups of a forecast.
+    pub(crate) fn groups(&self, forecast: &HistoryForecast) -> ForecastGroups {
+        forecast.groups(|key| self.dimension.and_then(|dimension| dimension.value(key)).map(String::from))
+    }
+
+    /// Returns the sum of a group's days; `None` if a charge does not state its cost.
+    pub(crate) fn sum(&self, currency: &str, value: Option<&str>, first: Day, end: Day) -> Option<Decimal> {
         let is_in = |leaf: &&crate::daily_costs::LeafCosts| {
             let found = self.dimension.and_then(|dimension| dimension.value(&leaf.key));
             leaf.key.currency == currency && found == value
@@ -123,13 +132,13 @@ impl ForecastAnswer<'_> {
 
     fn text(&self, value: Option<&str>) -> [Value; 3] {
         let dimension = self.dimension.map(|dimension| dimension.column().to_string());
-        [self.args.metric.name().into(), dimension.into(), value.map(String::from).into()]
+        [self.metric.name().into(), dimension.into(), value.map(String::from).into()]
     }
 
     /// Returns a row for each month and group.
-    fn months(&self, groups: &ForecastGroups, budgets: &MonthlyBudgets) -> Result<Report, Failure> {
-        let levels = &self.args.level;
-        let bounds = levels.iter().flat_map(|level| [format!("lower_{level}"), format!("upper_{level}")]);
+    pub(crate) fn months(&self, groups: &ForecastGroups, budgets: &MonthlyBudgets) -> Report {
+        let bounds =
+            self.levels.iter().flat_map(|level| [format!("lower_{level}"), format!("upper_{level}")]);
         let amounts = ["actual_cost", "scheduled_cost", "forecast_cost", "total_cost"].map(String::from);
         let amounts: Vec<String> = amounts.into_iter().chain(bounds).collect();
         let amounts = amounts.iter().map(String::as_str).chain(["previous_month_cost", "budget_cost"]);
@@ -177,7 +186,7 @@ impl ForecastAnswer<'_> {
         sort_by_total(&mut rows, total_at);
         let page = Page { fields, rows };
         let table = self.table(&page);
-        Ok(Report { page, table: Some(table), ..Report::default() })
+        Report { page, table: Some(table), ..Report::default() }
     }
 
     /// Returns the actual cost of a month, and its total.
@@ -203,7 +212,7 @@ impl ForecastAnswer<'_> {
     }
 
     fn bounds(&self, month: &MonthForecast) -> Vec<Value> {
-        let levels = 0..self.args.level.len();
+        let levels = 0..self.levels.len();
         let of_level = |at: usize| match month.intervals.get(at) {
             Some(interval) => [Value::from(interval.lower), Value::from(interval.upper)],
             None => [Value::Null, Value::Null],
@@ -212,7 +221,7 @@ impl ForecastAnswer<'_> {
     }
 
     fn table(&self, page: &Page) -> TableView {
-        let last = self.args.level.last().copied().unwrap_or(95);
+        let last = self.levels.last().copied().unwrap_or(95);
         let (lower, upper) = (format!("lower_{last}"), format!("upper_{last}"));
         let value = if self.dimension.is_some() { "value" } else { "billing_currency" };
         let names = [

@@ -24,6 +24,8 @@ pub mod forecast;
 pub mod query;
 /// `truffle regions`.
 pub mod regions;
+/// `truffle report`.
+pub mod report;
 /// `truffle save` and `truffle saved`.
 pub mod saved;
 /// `truffle schema`.

@@ -76,6 +76,25 @@ pub fn run_trends(
     Ok(Exit::Done)
 }
 
+/// Returns the largest changes of the month against the month before, and a sentence on each
+/// currency.
+///
+/// Errors: no statement covers a day of these months, or they have no charges.
+pub(crate) fn month_movers(
+    history: &BillHistory,
+    metric: CostMetric,
+    top: usize,
+    ports: &CommandPorts<'_>,
+) -> Result<(Report, Vec<String>), Failure> {
+    let spans = TrendSpans::of(BudgetPeriod::Month, history.through, None)?;
+    spans.check_collected(history)?;
+    let (before, after) = (usage(spans.before, metric, ports)?, usage(spans.after, metric, ports)?);
+    let changes = explain(&before, &after);
+    let wholes = wholes(&changes);
+    let notes = wholes.iter().map(|(currency, whole)| whole_note(currency, whole, &spans)).collect();
+    Ok((report(&top_rows(changes, top), wholes.len())?, notes))
+}
+
 /// Reads `--compare`: a day in the period.
 fn read_period(text: &str) -> Result<Day, Failure> {
     read_month(text).or_else(|| read_day(text)).ok_or_else(|| {
