@@ -9,8 +9,8 @@ use crate::daily_costs::{CostMetric, CostMonths, DailyCostsQuery};
 
 const PAYER: &str = "111122223333";
 
-/// A cost on each day of August to November: 100 on weekdays and 40 at weekends, with a deviation of
-/// at most 2 %, changed by `change`, which gets the date and the usual cost.
+/// A cost on each day of August to November: 100 on weekdays and 40 at weekends, with a deviation
+/// of at most 2 %, changed by `change`, which gets the date and the usual cost.
 fn office(service: &'static str, change: impl Fn(&str, f64) -> f64) -> Vec<SampleCharge> {
     let (first, end) = (day("2026-08-01"), day("2026-12-01"));
     (first.0..end.0)
