@@ -107,7 +107,9 @@ impl AttackInputs {
         inputs.words = tried;
         match left_out.as_str() {
             "" => {}
-            _ if absolute(built)? == programs => return Err(format!("no table has the column of {left_out}")),
+            _ if absolute(built)? == programs => {
+                return Err(format!("no table has the column of {left_out}"));
+            }
             _ => println!("not tried, because these programs lack the column: {left_out}"),
         }
         let mut bundle = inputs.command(programs.join("collector"));

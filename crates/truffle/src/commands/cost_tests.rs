@@ -379,7 +379,8 @@ fn a_payer_without_current_bills_is_not_forecast() {
         sum(&column(&out, "total_cost"))
     };
     let of = |charge: SampleCharge| SampleCharge { payer: "777788889999", ..charge };
-    let closed: Vec<SampleCharge> = steady("2026-08-01", "2026-08-31", "EC2", "50").into_iter().map(of).collect();
+    let closed: Vec<SampleCharge> =
+        steady("2026-08-01", "2026-08-31", "EC2", "50").into_iter().map(of).collect();
     let statement = [("777788889999", "2026-08", "2026-09-04", true)];
     assert_eq!(total(&closed, &statement), total(&[], &[]));
 }
