@@ -70,8 +70,8 @@ impl ParquetAppender {
         ParquetAppender::create(file, path, dataset, fields, writer.is_dry_run())
     }
 
-    /// Opens a file that a manifest or a bundle lists as `path`, with these columns. A dry run counts
-    /// its bytes only.
+    /// Opens a file that a manifest or a bundle lists as `path`, with these columns. A dry run
+    /// counts its bytes only.
     pub(crate) fn create(
         file: PathBuf,
         path: String,
