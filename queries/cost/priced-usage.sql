@@ -21,10 +21,13 @@ SELECT
         WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost)
     END AS cost,
     CASE WHEN count(list_cost) = count(*) THEN sum(list_cost) END AS list_cost,
-    CASE WHEN count(pricing_quantity) = count(*) THEN CAST(sum(pricing_quantity) AS DECIMAL(38, 9)) END AS quantity,
+    CASE
+        WHEN count(pricing_quantity) = count(*) THEN CAST(sum(pricing_quantity) AS DECIMAL(38, 9))
+    END AS quantity,
     count(*) AS lines
 FROM charge_of_month('all', $as_of)
-WHERE charge_period_start >= CAST($since AS DATE) AND charge_period_start < CAST($until AS DATE) + INTERVAL 1 DAY
+WHERE charge_period_start >= CAST($since AS DATE)
+    AND charge_period_start < CAST($until AS DATE) + INTERVAL 1 DAY
 GROUP BY ALL
 ORDER BY
     billing_currency, sub_account_id, service_name, region_id, usage_type, pricing_unit, charge_category

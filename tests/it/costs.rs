@@ -164,9 +164,7 @@ fn a_charge_outside_its_billing_month_counts_in_its_bill() {
     let desk = Desk::default();
     let head = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,\
                 ChargePeriodStart,ChargeCategory,ServiceName\n";
-    let line = |cost: &str, day: &str| {
-        format!("{cost},{cost},USD,111122223333,2026-10-01,{day},Usage,EC2\n")
-    };
+    let line = |cost: &str, day: &str| format!("{cost},{cost},USD,111122223333,2026-10-01,{day},Usage,EC2\n");
     let text = head.to_string()
         + &line("1", "2026-09-30T23:00:00")
         + &line("2", "2026-10-31T23:00:00")

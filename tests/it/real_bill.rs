@@ -12,8 +12,10 @@ use tests::{Desk, repository_root};
 /// Returns a home with both months imported; `None` without the files.
 fn real_bill() -> Option<Desk> {
     let folder = repository_root().join("../shared/data/cur-2018");
-    let files: Vec<PathBuf> =
-        ["Oct", "Nov"].iter().map(|it| folder.join(format!("{it}2018-WorkshopCUR-00001.snappy.parquet"))).collect();
+    let files: Vec<PathBuf> = ["Oct", "Nov"]
+        .iter()
+        .map(|it| folder.join(format!("{it}2018-WorkshopCUR-00001.snappy.parquet")))
+        .collect();
     if !files.iter().all(|file| file.exists()) {
         eprintln!("skipped: {} has no bills", folder.display());
         return None;

@@ -59,8 +59,8 @@ pub struct CostAnomaly {
     pub kind: AnomalyKind,
     /// The first unusual day.
     pub started_on: Day,
-    /// The last unusual day; `None` if the interval may go on. A step ends with its fourth day and a
-    /// drift with the day of its detection: from then on the new level is expected.
+    /// The last unusual day; `None` if the interval may go on. A step ends with its fourth day and
+    /// a drift with the day of its detection: from then on the new level is expected.
     pub ended_on: Option<Day>,
     /// The day on which its cost made the anomaly visible.
     pub detected_on: Day,
@@ -263,7 +263,7 @@ impl SeriesWalk<'_> {
         };
         let days: Vec<(Day, f64, f64)> = self.run.iter().map(day).collect();
         match anomaly.kind {
-            // A series without a past has no weekdays yet: it is judged after four weeks of its own.
+            // A series without a past has no weekdays yet: it is judged after four own weeks.
             AnomalyKind::New => self.memory = SeriesMemory::of_first_days(&days),
             _ => {
                 let is_gone = self.run.iter().all(|day| day.cost == 0.0);

@@ -150,7 +150,11 @@ fn any_costs() -> impl Strategy<Value = Vec<Option<f64>>> {
 
 proptest! {
     #[test]
-    fn no_later_day_changes_the_answer_of_a_day(values in any_costs(), part in 0.0..1.0_f64, learns in any::<bool>()) {
+    fn no_later_day_changes_the_answer_of_a_day(
+        values in any_costs(),
+        part in 0.0..1.0_f64,
+        learns in any::<bool>(),
+    ) {
         let rule = AnomalyRule::with_alerts_per_year(2.0, learns);
         let costs = DailyCosts { first: FIRST, values };
         let whole = find_anomalies(&costs, &rule);

@@ -162,7 +162,10 @@ mod tests {
     proptest! {
         #[test]
         fn the_parts_of_every_group_add_up_to_its_change_to_the_last_digit(
-            leaves in prop::collection::vec((prop::option::of(any_usage()), prop::option::of(any_usage())), 0..12),
+            leaves in prop::collection::vec(
+                (prop::option::of(any_usage()), prop::option::of(any_usage())),
+                0..12,
+            ),
         ) {
             let mut all = CostChange::default();
             for (before, after) in &leaves {

@@ -121,8 +121,8 @@ impl PowerRefusal {
             (PowerRefusal::OneTimeSpot, _) => Some(format!("spawn terminate {id}")),
             (PowerRefusal::NoHibernation, _) => Some(format!("spawn hibernate {id} --or-stop")),
             (PowerRefusal::Protected, _) => Some(
-                "aws ec2 modify-instance-attribute with --no-disable-api-termination or --no-disable-api-stop \
-                 removes the protection"
+                "aws ec2 modify-instance-attribute with --no-disable-api-termination or \
+                 --no-disable-api-stop removes the protection"
                     .to_string(),
             ),
             _ => None,

@@ -139,7 +139,8 @@ fn only_owners_interrupt_the_work_of_an_instance() {
 
 #[test]
 fn a_hint_repeats_an_owner_only_if_every_shell_reads_it_as_one_word() {
-    let hint = |owner: &str| PowerRefusal::OtherOwner(owner.into()).hint(PowerVerb::Terminate, "i-1").unwrap();
+    let hint =
+        |owner: &str| PowerRefusal::OtherOwner(owner.into()).hint(PowerVerb::Terminate, "i-1").unwrap();
     let expected = |owner: &str| format!("spawn terminate i-1 --owner {owner}, if this instance is meant");
     assert_eq!(hint("arn:aws:iam::1:user/bob"), expected("arn:aws:iam::1:user/bob"));
     for owner in ["bob; id", "$(id)", "-x", ""] {

@@ -36,6 +36,9 @@ pub struct DaemonState {
     instance: Option<String>,
     boot_id: String,
     pending: Option<Timestamp>,
+    /// The first `pendingTime` that this life has seen.
+    #[serde(default)]
+    begun: Option<Timestamp>,
     pub(crate) mono: SignedDuration,
     /// boot − mono at the latest step.
     asleep: SignedDuration,
@@ -90,6 +93,7 @@ impl DaemonState {
             instance: boot.instance.value().cloned(),
             boot_id: boot.id.clone(),
             pending: boot.pending.value().copied(),
+            begun: boot.pending.value().copied(),
             mono: clocks.mono,
             asleep: clocks.boot - clocks.mono,
             left: (terms.budget - clocks.mono).max(SignedDuration::ZERO),
@@ -280,6 +284,9 @@ impl DaemonState {
     /// known. If the earlier `pendingTime` was never read, nothing is charged.
     fn settle_boot(&mut self, clocks: &ClockReadings, pending: &Known<Timestamp>) -> bool {
         let Known::Is(pending) = pending else { return false };
+        if self.pending.is_none() {
+            self.begun = Some(*pending);
+        }
         let Some(reboot) = self.reboot else {
             self.pending = Some(*pending);
             return false;
@@ -326,6 +333,14 @@ impl DaemonState {
     /// overdue this way still gets its warning, and the dead-man is never set to a past instant.
     fn shorten(&mut self, left: SignedDuration) {
         self.left = self.left.min(left.max(SignedDuration::ZERO));
+    }
+
+    /// Takes the cap of the tag, if it can be read. A cap that was over before this life began is
+    /// of another instance, of which the tags or the terms were copied.
+    pub(crate) fn take_cap(&mut self, tag: &Known<Timestamp>) {
+        let begun = self.begun;
+        let own = |cap: &Timestamp| begun.is_none_or(|begun| *cap >= begun);
+        self.cap = tag.value().copied().filter(own).or(self.cap.filter(own));
     }
 
     /// Applies the cap to the rest of the budget, if AWS's time is known.

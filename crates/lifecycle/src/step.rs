@@ -23,9 +23,7 @@ pub fn step(mut state: DaemonState, inputs: &StepInputs) -> (DaemonState, Vec<Li
     let before = state.fingerprint();
     let passage = state.pass(&inputs.clocks, &inputs.boot, inputs.date);
     state.handle_passage(passage, &mut effects);
-    if let Known::Is(cap) = inputs.tags.cap {
-        state.cap = Some(cap);
-    }
+    state.take_cap(&inputs.tags.cap);
     state.merge(&inputs.tags.expiry, &inputs.clocks);
     for event in &inputs.events {
         state.take(event, &inputs.clocks, &mut effects);

@@ -117,3 +117,41 @@ fn a_tag_that_ended_before_the_start_is_replaced_by_a_life_without_an_intent() {
     let (state, _) = stepped(state, 90, &until(-1, 2));
     assert_eq!(state.dead_man_after().as_secs(), 900);
 }
+
+#[test]
+fn a_cap_that_was_over_before_the_life_began_is_of_another_instance() {
+    let cap = |seconds: i64| Timestamp::from_second(BEGIN + seconds).expect("in range");
+    let begin = |cap: Option<Timestamp>, pending: bool| {
+        let mut inputs = inputs(Some("i-1"), 60, None);
+        if !pending {
+            inputs.boot.pending = Known::Unseen("no answer".to_string());
+        }
+        let terms = Terms { cap, ..Terms::with_budget(SignedDuration::from_hours(8)) };
+        DaemonState::begin(terms, &inputs.clocks, &inputs.boot)
+    };
+    let check = |state: DaemonState, tag: Option<Timestamp>, expected: i64| {
+        let mut inputs = inputs(Some("i-1"), 75, None);
+        inputs.tags.cap = tag.map_or(Known::Absent, Known::Is);
+        let (state, _) = step(state, &inputs);
+        assert_eq!(state.dead_man_after().as_secs() - 900, expected, "{tag:?}");
+        state
+    };
+    let (whole, over, hour) = (8 * HOUR - 75, Some(cap(-1)), Some(cap(HOUR)));
+    // The tags were copied, or the terms too; the start itself is not before the start.
+    check(begin(None, true), over, whole);
+    check(begin(over, true), None, whole);
+    check(begin(over, true), over, whole);
+    check(begin(None, true), Some(cap(0)), 0);
+    check(begin(over, true), hour, HOUR - 75);
+    check(begin(hour, true), over, HOUR - 75);
+    // The start became known after the life began, in the same boot.
+    check(begin(over, false), over, whole);
+    // A life that began before its cap obeys it after a later start too.
+    let state = check(begin(hour, true), hour, HOUR - 75);
+    let mut inputs = inputs(Some("i-1"), 60, None);
+    inputs.boot.id = "another".to_string();
+    inputs.boot.pending = Known::Is(cap(2 * HOUR));
+    inputs.date = Some(cap(2 * HOUR + 60));
+    inputs.tags.cap = hour.map_or(Known::Absent, Known::Is);
+    assert_eq!(step(state, &inputs).0.dead_man_after().as_secs(), 900);
+}

@@ -29,7 +29,8 @@ const LEAF: &str = "leaf";
 const COMMITMENT: &str = "commitment";
 
 /// The dimensions with a first use that is always shown.
-const FIRST_USES: [CostDimension; 3] = [CostDimension::Account, CostDimension::Service, CostDimension::Region];
+const FIRST_USES: [CostDimension; 3] =
+    [CostDimension::Account, CostDimension::Service, CostDimension::Region];
 
 /// A leaf that is searched: usage of a type in a region of an account, with one value of the tag or
 /// resource, if the answer is grouped by it.
@@ -273,7 +274,12 @@ impl<'a> AnomalySearch<'a> {
             ((*name).clone(), exact(amount))
         });
         FoundAnomaly {
-            id: anomaly_id(&[currency.as_str(), dimension, value.as_deref().unwrap_or("\0"), &day_text(first)]),
+            id: anomaly_id(&[
+                currency.as_str(),
+                dimension,
+                value.as_deref().unwrap_or("\0"),
+                &day_text(first),
+            ]),
             currency,
             dimension: dimension.into(),
             value,

@@ -9,8 +9,8 @@ use crate::daily_costs::{CostMetric, CostMonths, DailyCostsQuery};
 
 const PAYER: &str = "111122223333";
 
-/// A cost on each day of August to November: 100 on weekdays and 40 at weekends, with a deviation of
-/// at most 2 %, changed by `change`, which gets the date and the usual cost.
+/// A cost on each day of August to November: 100 on weekdays and 40 at weekends, with a deviation
+/// of at most 2 %, changed by `change`, which gets the date and the usual cost.
 fn office(service: &'static str, change: impl Fn(&str, f64) -> f64) -> Vec<SampleCharge> {
     let (first, end) = (day("2026-08-01"), day("2026-12-01"));
     (first.0..end.0)
@@ -134,13 +134,20 @@ fn a_rise_of_the_unused_part_of_a_commitment_has_its_own_kind() {
     unused.key.resource = Some("arn:plan".into());
     for (at, (_, cost)) in unused.days.iter_mut().enumerate() {
         // A rise for a week, and a fall for another one.
-        let factor = if (80..87).contains(&at) { 3 } else if (100..107).contains(&at) { 0 } else { 1 };
+        let factor = if (80..87).contains(&at) {
+            3
+        } else if (100..107).contains(&at) {
+            0
+        } else {
+            1
+        };
         *cost = cost.map(|cost| cost * Decimal::from(factor));
     }
     let unused = [unused];
     let search = AnomalySearch::new(&history, &unused, None, 1.0);
     let found = search.find(&choice(None), &KnownMarks::default());
-    let kinds: Vec<_> = found.iter().map(|one| (one.dimension.as_str(), one.value.as_deref(), one.kind)).collect();
+    let kinds: Vec<_> =
+        found.iter().map(|one| (one.dimension.as_str(), one.value.as_deref(), one.kind)).collect();
     assert!(kinds.contains(&("commitment", Some("arn:plan"), AnomalyKind::CommitmentUnused)), "{kinds:?}");
     assert!(found.iter().all(|one| one.impact() > Decimal::ZERO), "{found:?}");
 }

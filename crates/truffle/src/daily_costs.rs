@@ -160,6 +160,13 @@ impl BillHistory {
         self.coverage.get(payer).is_some_and(|coverage| coverage.covers(day))
     }
 
+    /// Returns whether the payer has bills up to the month of the last day that is used. The costs
+    /// of another payer have ended, or its bills are no longer collected.
+    pub(crate) fn is_current(&self, payer: &str) -> bool {
+        let last = self.coverage.get(payer).and_then(|coverage| coverage.spans.last());
+        last.is_some_and(|(_, end)| *end >= self.through.month_start())
+    }
+
     /// Returns the first of these days that a payer of the newest months lacks.
     pub(crate) fn uncovered_day(&self, first: Day, end: Day) -> Option<Day> {
         let active = self.coverage.values().filter(|one| one.spans.iter().any(|(_, last)| *last > first));
@@ -305,7 +312,7 @@ fn read_days(
     Ok(found)
 }
 
-/// Returns the daily unused part of each commitment, whose id is the resource.
+/// Returns the daily unused part of each commitment. Its id is the resource.
 pub(crate) fn unused_commitments(ports: &CommandPorts<'_>) -> Result<Vec<LeafCosts>, Failure> {
     Ok(group(rows(ports.answer("cost/unused-commitments", &[])?)?))
 }

@@ -40,7 +40,8 @@ struct LeafMember {
 type ForecastLeaf = (ChargeKind, Vec<LeafMember>, Vec<PlannedCost>);
 
 impl HistoryForecast {
-    /// Forecasts all leaves for this number of months, with these planned costs as further leaves.
+    /// Forecasts the leaves of all payers with current bills for this number of months, with these
+    /// planned costs as further leaves.
     pub(crate) fn new(
         history: &BillHistory,
         planned: &[(LeafKey, PlannedCost)],
@@ -49,7 +50,7 @@ impl HistoryForecast {
     ) -> HistoryForecast {
         let settings = ForecastSettings { through: history.through, months, levels: levels.to_vec() };
         let mut by_currency: BTreeMap<&str, Vec<LeafMember>> = BTreeMap::new();
-        for leaf in &history.leaves {
+        for leaf in history.leaves.iter().filter(|leaf| history.is_current(&leaf.key.payer)) {
             let member = LeafMember { key: leaf.key.clone(), costs: history.series(leaf) };
             by_currency.entry(&leaf.key.currency).or_default().push(member);
         }

@@ -41,6 +41,6 @@ fn family_names(text: &str) -> Vec<String> {
 
 #[test]
 fn quoted_families_are_found() {
-    let text = "Family::LateStart => \"late start\",\nconst F: [&str; 2] = [\"steady\", \"walk\"];\nf(\"{a} b\", \" \")";
+    let text = r#"Family::LateStart => "late start", [&str; 2] = ["steady", "walk"]; f("{a} b", " ")"#;
     assert_eq!(family_names(text), ["late start", "steady", "walk"]);
 }

@@ -99,13 +99,34 @@ impl AttackInputs {
         let mut lake = Command::new(built.join("examples/canary_lake"));
         let printed = lake.arg(inputs.lake()).arg(ACCOUNT).stderr(Stdio::inherit()).output();
         let printed = printed.map_err(|error| format!("canary_lake: {error}"))?;
-        inputs.words = String::from_utf8_lossy(&printed.stdout).trim().to_string();
-        if !printed.status.success() || inputs.words.is_empty() {
+        let words = String::from_utf8_lossy(&printed.stdout).trim().to_string();
+        if !printed.status.success() || words.is_empty() {
             return Err("the lake with private words was not made".into());
+        }
+        let (tried, left_out) = split_words(&words, &inputs.columns(programs)?);
+        inputs.words = tried;
+        match left_out.as_str() {
+            "" => {}
+            _ if absolute(built)? == programs => {
+                return Err(format!("no table has the column of {left_out}"));
+            }
+            _ => println!("not tried, because these programs lack the column: {left_out}"),
         }
         let mut bundle = inputs.command(programs.join("collector"));
         run(bundle.args(["bundle", "--quiet", "--to"]).arg(inputs.bundle()).stdout(Stdio::null()))?;
         Ok(inputs)
+    }
+
+    /// Returns the columns of all tables of these programs, one a line of CSV.
+    fn columns(&self, programs: &Path) -> Result<String, TaskError> {
+        let mut truffle = self.command(programs.join("truffle"));
+        let question = ["query", "FROM information_schema.columns", "--limit", "0", "-o", "csv", "-q"];
+        let printed = truffle.args(question).stderr(Stdio::inherit()).output();
+        let printed = printed.map_err(|error| format!("truffle: {error}"))?;
+        match printed.status.success() {
+            true => Ok(String::from_utf8_lossy(&printed.stdout).into_owned()),
+            false => Err("the columns of the tables cannot be listed".into()),
+        }
     }
 
     fn home(&self) -> PathBuf {
@@ -149,6 +170,22 @@ impl AttackInputs {
     }
 }
 
+/// Splits private words, `secret-TABLE-COLUMN` with or without more, into those of the listed
+/// columns and the others. Any other word, such as the account, is among the first.
+fn split_words(words: &str, columns: &str) -> (String, String) {
+    let prefix = |line: &str| {
+        let mut cells = line.split(',').skip(2);
+        Some(format!("secret-{}-{}", cells.next()?, cells.next()?))
+    };
+    let known: Vec<String> = columns.lines().filter_map(prefix).collect();
+    let is_known = |word: &str| {
+        let rest = known.iter().find_map(|column| word.strip_prefix(column.as_str()));
+        !word.starts_with("secret-") || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    };
+    let (tried, left_out): (Vec<&str>, Vec<&str>) = words.split(',').partition(|word| is_known(word));
+    (tried.join(","), left_out.join(","))
+}
+
 /// Returns the number of cases in a script's output: its lines that begin with a verdict, else the
 /// first number of its last line.
 fn count_cases(printed: &str) -> usize {
@@ -163,7 +200,17 @@ fn count_cases(printed: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::count_cases;
+    use super::{count_cases, split_words};
+
+    #[test]
+    fn words_of_columns_that_the_programs_lack_are_left_out() {
+        let columns = "table_catalog,table_schema,table_name,column_name,type\n\
+                       0,main,charge,tags,\"MAP(VARCHAR, VARCHAR)\"\n0,main,run,id,VARCHAR\n";
+        let words = "secret-charge-tags,secret-charge-tag,secret-run-id-zone,secret-run-ids,111122223333";
+        let (tried, left_out) = split_words(words, columns);
+        assert_eq!(tried, "secret-charge-tags,secret-run-id-zone,111122223333");
+        assert_eq!(left_out, "secret-charge-tag,secret-run-ids");
+    }
 
     #[test]
     fn counts_the_cases_of_each_script() {

@@ -38,7 +38,8 @@ fn is_first_right(bill: usize, series: &[JudgedSeries], random: &mut RandomStrea
         leaves[a][day] += first;
         leaves[b][day] += second;
     }
-    let contributions = leaves.iter().enumerate().map(|(leaf, values)| (leaf, contribution(values, begin, series)));
+    let contributions =
+        leaves.iter().enumerate().map(|(leaf, values)| (leaf, contribution(values, begin, series)));
     let contributions: Vec<(usize, ExactCost)> = contributions.collect();
     let change = contributions.iter().map(|(_, amount)| *amount).sum();
     let leaf = find_drivers(contributions, change)[0].leaf;

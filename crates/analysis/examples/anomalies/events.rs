@@ -36,7 +36,14 @@ pub(crate) struct EventKind {
     pub(crate) bar: f64,
 }
 
-const fn kind(name: &'static str, shape: EventShape, size: f64, noise: f64, days: usize, bar: f64) -> EventKind {
+const fn kind(
+    name: &'static str,
+    shape: EventShape,
+    size: f64,
+    noise: f64,
+    days: usize,
+    bar: f64,
+) -> EventKind {
     EventKind { name, shape, size, noise, days, bar }
 }
 

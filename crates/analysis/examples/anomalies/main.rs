@@ -90,10 +90,8 @@ fn calibrate() {
 /// The time of a search for anomalies in 10,000 series of 400 days.
 fn sweep_seconds(seed: u64) -> f64 {
     let rule = AnomalyRule::with_alerts_per_year(1.0, true);
-    let costs: Vec<DailyCosts> = JudgedSeries::all(seed, 1.0)
-        .into_iter()
-        .map(|series| series.costs(&series.values[..400]))
-        .collect();
+    let costs: Vec<DailyCosts> =
+        JudgedSeries::all(seed, 1.0).into_iter().map(|series| series.costs(&series.values[..400])).collect();
     let started = Instant::now();
     let found: usize =
         costs.iter().cycle().take(10_000).map(|costs| find_anomalies(costs, &rule).anomalies.len()).sum();

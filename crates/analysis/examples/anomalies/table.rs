@@ -22,9 +22,11 @@ impl SeedScores {
         let rule = AnomalyRule::with_alerts_per_year(1.0, true);
         let usual = JudgedSeries::all(seed, 1.0);
         let noisy = JudgedSeries::all(seed, 2.0);
-        let rate = |alerts: usize, series: usize| alerts as f64 / (series as f64 * JudgedSeries::judged_years());
+        let rate =
+            |alerts: usize, series: usize| alerts as f64 / (series as f64 * JudgedSeries::judged_years());
         let ours = |one: &JudgedSeries| one.false_alerts(&one.alerts(&rule));
-        let of_rival = |rival: &Rival| usual.iter().map(|one| one.false_alerts(&rival.alerts(&one.values))).sum();
+        let of_rival =
+            |rival: &Rival| usual.iter().map(|one| one.false_alerts(&rival.alerts(&one.values))).sum();
         let mut false_alerts = vec![rate(usual.iter().map(ours).sum(), usual.len())];
         false_alerts.extend(rivals.iter().map(|rival| rate(of_rival(rival), usual.len())));
         let of_family = |family: &_| {
@@ -33,8 +35,11 @@ impl SeedScores {
         };
         let recalls = KINDS.iter().map(|kind| {
             let series = if kind.noise == 1.0 { &usual } else { &noisy };
-            let mut recalls = vec![kind.recall(seed, series, &|one, values| alert_days(&one.costs(values), &rule))];
-            recalls.extend(rivals.iter().map(|rival| kind.recall(seed, series, &|_, values| rival.alerts(values))));
+            let mut recalls =
+                vec![kind.recall(seed, series, &|one, values| alert_days(&one.costs(values), &rule))];
+            recalls.extend(
+                rivals.iter().map(|rival| kind.recall(seed, series, &|_, values| rival.alerts(values))),
+            );
             recalls
         });
         SeedScores {

@@ -93,7 +93,8 @@ pub(crate) fn generate(family: Family, noise_factor: f64, random: &mut RandomStr
     let level = random.between(5_f64.ln(), 5_000_f64.ln()).exp();
     let noise = noise(random);
     let shape = shape(family, random);
-    let usage: Vec<f64> = (0..DAYS).map(|day| level * shape[day] * (noise_factor * noise[day]).exp()).collect();
+    let usage: Vec<f64> =
+        (0..DAYS).map(|day| level * shape[day] * (noise_factor * noise[day]).exp()).collect();
     let fees = match family {
         Family::Fee | Family::Mixed => fees(level, random),
         _ => vec![0.0; DAYS],

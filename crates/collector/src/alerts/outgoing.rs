@@ -86,8 +86,14 @@ mod tests {
 
     #[test]
     fn each_line_is_one_alert_and_an_id_counts_once() {
-        let lines = "{\"alert_id\":\"a\",\"text\":\"over\",\"cost\":12.5}\n\n{\"alert_id\":\"b\",\"text\":\"x\\ny\"}\n\
-                     {\"alert_id\":\"a\",\"text\":\"again\"}\n";
+        let lines = concat!(
+            r#"{"alert_id":"a","text":"over","cost":12.5}"#,
+            "\n\n",
+            r#"{"alert_id":"b","text":"x\ny"}"#,
+            "\n",
+            r#"{"alert_id":"a","text":"again"}"#,
+            "\n",
+        );
         let alerts = read_alerts(lines).unwrap();
         let texts: Vec<(&str, &str)> =
             alerts.iter().map(|alert| (alert.id.as_str(), alert.text.as_str())).collect();
@@ -95,10 +101,11 @@ mod tests {
         assert_eq!(texts[0], ("a", "over"));
         assert!(!texts[1].1.contains('\n'), "{texts:?}");
         let body = alerts[0].body("2027-01-15T08:00:00Z".parse().unwrap());
-        assert_eq!(
-            body,
-            r#"{"version":1,"instance":null,"sent":"2027-01-15T08:00:00Z","urgency":"warning","text":"over","alert":{"alert_id":"a","text":"over","cost":12.5}}"#
+        let expected = concat!(
+            r#"{"version":1,"instance":null,"sent":"2027-01-15T08:00:00Z","urgency":"warning","#,
+            r#""text":"over","alert":{"alert_id":"a","text":"over","cost":12.5}}"#,
         );
+        assert_eq!(body, expected);
         assert!(read_alerts("").unwrap().is_empty());
     }
 

@@ -1,6 +1,7 @@
 //! The books: the invariants of a life, kept independently of the daemon's own state.
 
 use super::{LifeWorld, PowerState, TICK, instant};
+use domain::{Known, Timestamp};
 use jiff::SignedDuration;
 use lifecycle::tag::{BudgetIntent, ExpiryTag};
 
@@ -29,7 +30,7 @@ impl LifeWorld {
         if expiry.generation < known || (expiry.generation == known && !self.foreign) {
             return;
         }
-        let over = |until: domain::Timestamp| until < instant(self.pending);
+        let over = |until: Timestamp| until < instant(self.pending);
         if known == 0 && matches!(expiry.intent, BudgetIntent::Running(until) if over(until)) {
             return; // Another instance's, or of a start that nothing recorded.
         }
@@ -53,8 +54,19 @@ impl LifeWorld {
         self.warned_at = self.told_at.filter(|at| *at == self.mono);
     }
 
+    /// Returns the reading of the cap's tag.
+    pub(super) fn cap_tag(&self) -> Known<Timestamp> {
+        match self.cap {
+            _ if !self.imds => Known::Unseen("down".to_string()),
+            Some(cap) => Known::Is(cap),
+            None => Known::Absent,
+        }
+    }
+
+    /// Admits an end by the cap, unless the cap is of another instance: over before this one was
+    /// created.
     pub(super) fn cap_books(&mut self) {
-        if let Some(cap) = self.terms.cap {
+        if let Some(cap) = self.cap.filter(|cap| *cap >= instant(self.created)) {
             let room = cap.duration_since(instant(self.now)).as_secs();
             self.books.least = self.books.least.min(room);
         }

@@ -26,7 +26,7 @@ impl LifeWorld {
         let budget = terms.budget.as_secs();
         self.terms = terms;
         self.instance += 1;
-        self.pending = self.now;
+        (self.pending, self.created) = (self.now, self.now);
         self.dead_man_at_boot = budget + self.terms.dead_man_slack().as_secs();
         self.boot_up();
         self.counted = self.counted.map(|_| self.dead_man);

@@ -41,6 +41,9 @@ pub(crate) struct LifeWorld {
     asleep: i64,
     boots: u64,
     pending: i64,
+    /// When the instance was created, and the cap that its tag has.
+    created: i64,
+    cap: Option<Timestamp>,
     pub(crate) power: PowerState,
     tag: Option<String>,
     disk: Option<DaemonState>,
@@ -106,6 +109,8 @@ impl LifeWorld {
             asleep: 0,
             boots: 1,
             pending: 0,
+            created: 0,
+            cap: terms.cap,
             power: PowerState::Running,
             tag: Some(tag),
             disk: None,
@@ -156,6 +161,7 @@ impl LifeWorld {
             WorldAct::Image { minutes } => {
                 let budget = secs(i64::from(minutes) * 60);
                 self.image(Terms { budget, cap: None, ..self.terms.clone() });
+                self.cap = None;
                 let until = instant(self.now + budget.as_secs());
                 let expiry = ExpiryTag { intent: BudgetIntent::Running(until), generation: 1 };
                 self.tag = Some(expiry.encode());
@@ -323,7 +329,7 @@ impl LifeWorld {
                 clocks: self.clocks(),
                 boot: self.boot(),
                 date: self.imds.then(|| instant(self.now)),
-                tags: LifeTags { expiry, cap: Known::Absent },
+                tags: LifeTags { expiry, cap: self.cap_tag() },
                 readings: readings.take(),
                 measured,
                 events: std::mem::take(&mut events),

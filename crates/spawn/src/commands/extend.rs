@@ -96,7 +96,8 @@ fn read_request<'a>(
     }
     match args.words.split_last() {
         Some((span, names)) if !names.is_empty() => {
-            let by = parse_span(span).map_err(|error| Failure::usage(error.to_string()).hint(right_usage(names)))?;
+            let by = parse_span(span)
+                .map_err(|error| Failure::usage(error.to_string()).hint(right_usage(names)))?;
             Ok((names, TermsRequest::Extend(by)))
         }
         _ => Err(Failure::usage("the time to add is missing").hint(right_usage(&args.words))),

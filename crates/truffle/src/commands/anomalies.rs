@@ -22,8 +22,8 @@ use crate::user_files::UserFile;
 ///
 /// Usage is expected from the days before: the level of the last week × the weekday's usual part. A
 /// spike has at most three days. The fourth day of one sign makes it a step: from then on the new
-/// level is expected. The total is searched, or each value of --by, and each leaf: a usage type in a
-/// region of an account. So a rise and an equal fall do not cancel each other.
+/// level is expected. The total is searched, or each value of --by, and each leaf: a usage type in
+/// a region of an account. So a rise and an equal fall do not cancel each other.
 ///
 /// A leaf that is among the drivers of a listed anomaly has no row of its own. The first use of an
 /// account, service or region is always listed. The percentage is empty where nothing was expected.

@@ -366,3 +366,21 @@ fn each_crossed_threshold_is_an_alert_with_the_same_id_at_every_run() {
     assert_eq!(done.unwrap_err().message, "budgets that could not be seen: 1");
     assert_eq!(of_budgets(&out), ids);
 }
+
+#[test]
+fn a_payer_without_current_bills_is_not_forecast() {
+    let total = |closed: &[SampleCharge], statements: &[(&'static str, &'static str, &'static str, bool)]| {
+        let mut charges = steady("2026-09-01", "2026-10-31", "S3", "2");
+        charges.extend_from_slice(closed);
+        let mut all = vec![(PAYER, "2026-09", "2026-10-04", true), (PAYER, "2026-10", "2026-11-04", true)];
+        all.extend_from_slice(statements);
+        let ask = warehouse(&charges, &all);
+        let (_, out, _) = run(&ask, Path::new("/none"), "forecast", OutputFormat::Csv);
+        sum(&column(&out, "total_cost"))
+    };
+    let of = |charge: SampleCharge| SampleCharge { payer: "777788889999", ..charge };
+    let closed: Vec<SampleCharge> =
+        steady("2026-08-01", "2026-08-31", "EC2", "50").into_iter().map(of).collect();
+    let statement = [("777788889999", "2026-08", "2026-09-04", true)];
+    assert_eq!(total(&closed, &statement), total(&[], &[]));
+}

@@ -17,8 +17,8 @@ use crate::daily_costs::{
 };
 use crate::region_scope::rows;
 
-/// Show the changes from one period to the next, and their causes: prices, discounts, quantities, new
-/// and ended usage.
+/// Show the changes from one period to the next, and their causes: prices, discounts, quantities,
+/// new and ended usage.
 ///
 /// The newest period is compared with the one before it. An unfinished period is compared with as
 /// many days of the other one. The parts of each row add up to its change to the last digit.
@@ -413,8 +413,8 @@ fn whole_note(currency: &str, whole: &CurrencyChange, spans: &TrendSpans) -> Str
         return format!("{spans}: {currency} unknown, because charges do not state their cost");
     };
     format!(
-        "{spans}: {currency} {} = usage {} (prices {}, discounts {}, quantities {}, new {}, gone {}, other {}) \
-         and fees, credits, refunds and tax {}",
+        "{spans}: {currency} {} = usage {} (prices {}, discounts {}, quantities {}, new {}, gone {}, \
+         other {}) and fees, credits, refunds and tax {}",
         cell(usage.total() + other.total()),
         cell(usage.total()),
         cell(usage.list_price),

@@ -14,7 +14,8 @@ fn bills(leaves: Vec<SampleLeaf>) -> MemoryAsk {
     let statements = [(PAYER, "2026-10", "2026-11-06", true), (PAYER, "2026-11", "2026-12-06", true)];
     warehouse(&charges, &statements).answer("cost/priced-usage", move |values| {
         let since = values.iter().find(|(name, _)| name == "since").map(|(_, since)| since.clone());
-        let is_october = matches!(since, Some(Value::Timestamp(time)) if time.to_string().starts_with("2026-10"));
+        let is_october =
+            matches!(since, Some(Value::Timestamp(time)) if time.to_string().starts_with("2026-10"));
         let row = |(service, category, october, november): &SampleLeaf| {
             let [cost, list_cost, quantity] = (if is_october { *october } else { *november })?;
             let amount = |text: &str| Value::from(text.parse::<Decimal>().ok());
