@@ -12,11 +12,11 @@ WITH part AS (
         charge_category,
         sum(billed_cost) AS billed_cost,
         sum(counted_effective_cost) AS effective_cost,
-        count(counted_effective_cost) AS counted_lines,
-        count(effective_cost) AS stated_lines,
-        count(*) AS lines,
+        sum(counted_lines) AS counted_lines,
+        sum(stated_lines) AS stated_lines,
+        sum(lines) AS lines,
         any_value(sub_account_name) AS sub_account_name
-    FROM charge_of_month($month, $as_of)
+    FROM charge_sum_of_month($month, $as_of)
     GROUP BY ALL
 )
 SELECT

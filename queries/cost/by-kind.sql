@@ -11,10 +11,10 @@ SELECT
     charge_frequency,
     line_item_type,
     sum(billed_cost) AS billed_cost,
-    CASE WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost) END AS effective_cost,
-    CASE WHEN count(list_cost) = count(*) THEN sum(list_cost) END AS list_cost,
-    count(*) AS lines,
-    count(*) - count(effective_cost) AS lines_without_effective_cost
-FROM charge_of_month($month, $as_of)
+    CASE WHEN sum(counted_lines) = sum(lines) THEN sum(counted_effective_cost) END AS effective_cost,
+    CASE WHEN sum(listed_lines) = sum(lines) THEN sum(list_cost) END AS list_cost,
+    CAST(sum(lines) AS BIGINT) AS lines,
+    CAST(sum(lines - stated_lines) AS BIGINT) AS lines_without_effective_cost
+FROM charge_sum_of_month($month, $as_of)
 GROUP BY billing_currency, charge_category, charge_class, charge_frequency, line_item_type
 ORDER BY billing_currency, billed_cost DESC, charge_category, line_item_type

@@ -13,10 +13,10 @@ WITH part AS (
         charge_category,
         sum(billed_cost) AS billed_cost,
         sum(counted_effective_cost) AS effective_cost,
-        count(counted_effective_cost) AS counted_lines,
-        count(effective_cost) AS stated_lines,
-        count(*) AS lines
-    FROM charge_of_tag($month, $as_of, $tag)
+        sum(counted_lines) AS counted_lines,
+        sum(stated_lines) AS stated_lines,
+        sum(lines) AS lines
+    FROM charge_sum_of_tag($month, $as_of, $tag)
     GROUP BY ALL
 )
 SELECT

@@ -27,10 +27,10 @@ SELECT
     CAST(NULL AS VARCHAR) AS tag_value,
     CASE
         WHEN $metric = 'billed_cost' THEN sum(billed_cost)
-        WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost)
+        WHEN sum(counted_lines) = sum(lines) THEN sum(counted_effective_cost)
     END AS cost,
-    count(*) AS lines
-FROM charge_of_month($month, $as_of)
+    CAST(sum(lines) AS BIGINT) AS lines
+FROM charge_sum_of_month($month, $as_of)
 GROUP BY ALL
 ORDER BY
     payer, billing_currency, sub_account_id, service_name, region_id, usage_type, charge_category,

@@ -31,10 +31,10 @@ SELECT
     CASE WHEN $tag <> 'none' THEN tag_value END AS tag_value,
     CASE
         WHEN $metric = 'billed_cost' THEN sum(billed_cost)
-        WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost)
+        WHEN sum(counted_lines) = sum(lines) THEN sum(counted_effective_cost)
     END AS cost,
-    count(*) AS lines
-FROM charge_of_tag($month, $as_of, $tag)
+    CAST(sum(lines) AS BIGINT) AS lines
+FROM charge_sum_of_tag($month, $as_of, $tag)
 WHERE CAST(charge_period_start AS DATE) <= CAST($through AS DATE)
 GROUP BY ALL
 ORDER BY

@@ -15,8 +15,8 @@ WITH newest AS (
 )
 SELECT
     coalesce(
-        max(charge_period_start) FILTER (charge_category = 'Usage' OR charge_category IS NULL),
-        max(charge_period_start)
+        max(newest_start) FILTER (charge_category = 'Usage' OR charge_category IS NULL),
+        max(newest_start)
     ) AS newest_usage,
     (
         SELECT coalesce(list(payer || ' (' || month || ')' ORDER BY payer), [])
@@ -33,4 +33,4 @@ SELECT
                 scope, '/' || CASE $month WHEN 'latest' THEN (SELECT max(month) FROM newest) ELSE $month END
             ))
     ) AS payers_repeated
-FROM charge_of_month($month, $as_of)
+FROM charge_sum_of_month($month, $as_of)

@@ -98,7 +98,7 @@ fn a_truncated_bill_changes_nothing() {
     let ran = import(&desk, &broken, "2026-10-04", &[]);
     assert!(ran.code == 4 && ran.err.contains("b.csv: it is cut short"), "{ran:?}");
     assert_eq!(services(&desk, "2026-09", "2026-10-05"), "EC2 1");
-    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=1/month=2026-09"))
+    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=2/month=2026-09"))
         .unwrap()
         .count();
     assert_eq!(left, 1, "the half-written files are removed");
@@ -379,4 +379,115 @@ fn costs_of_a_day_beside_a_linked_accounts_report_are_mentioned() {
     assert_eq!(import("cur", &two, &[]).code, 4);
     import("cur", &two, &["--covers", "all"]).expect_success();
     assert!(!ask().contains("may repeat"));
+}
+
+/// Writes lines of a Cost and Usage Report of October 2026 with varied days, services, kinds and
+/// tags. Each line has a name of its own.
+fn varied_lines(desk: &Desk, name: &str, numbers: impl Iterator<Item = usize>) -> String {
+    let mut text = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/ProductCode,lineItem/UsageType,lineItem/CurrencyCode,lineItem/UnblendedCost,pricing/publicOnDemandCost,savingsPlan/SavingsPlanEffectiveCost,savingsPlan/SavingsPlanARN,identity/LineItemId,product/vcpu,resourceTags/user:Team,resourceTags/user:Name\n".to_string();
+    for at in numbers {
+        let kind = match at % 11 {
+            0 => "Tax",
+            1 => "SavingsPlanCoveredUsage",
+            2 => "Refund",
+            3 => "SomethingNew",
+            _ => "Usage",
+        };
+        let plan = if at % 22 == 1 { "0.25,arn:plan" } else { "," };
+        let listed = if at % 5 == 0 { String::new() } else { format!("{}.5", at % 17) };
+        let team = if at % 7 == 0 { String::new() } else { format!("team-{}", at % 3) };
+        text += &format!(
+            "{PAYER},2026-10-01T00:00:00Z,{},{kind},2026-10-{:02}T{:02}:00:00Z,Amazon{},BoxUsage:m5.large,{},\
+             {}.000000000000000{:03},{listed},{plan},id-{at},\"{}\"\"\",{team},host-{at}\n",
+            if at % 2 == 0 { ONE } else { TWO },
+            at / 600 + 1,
+            at % 24,
+            at % 4,
+            if at % 13 == 0 { "EUR" } else { "USD" },
+            at % 1000,
+            at % 1000,
+            at % 8,
+        );
+    }
+    let path = desk.home().join(name);
+    fs::write(&path, text).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+/// The answers of all questions about costs, and the entries of `extra`.
+fn answers_of_costs(desk: &Desk) -> Vec<String> {
+    let ask = |words: &[&str]| {
+        let ran = desk.truffle(&[&["query"], words, &["-o", "csv", "-q"]].concat());
+        format!("{words:?}\n{}", ran.expect_success())
+    };
+    let extra = "SELECT extra ->> '$.\"identity/LineItemId\"' AS id, extra ->> '$.\"product/vcpu\"' AS vcpu, \
+                 billed_cost, tags FROM charge ORDER BY id LIMIT 500";
+    vec![
+        ask(&["cost/by-account"]),
+        ask(&["cost/by-day"]),
+        ask(&["cost/by-day", "--param", "service=Amazon1", "--param", "month=all"]),
+        ask(&["cost/by-kind"]),
+        ask(&["cost/by-service", "--param", "month=2026-10"]),
+        ask(&["cost/by-tag", "--param", "tag=Team"]),
+        ask(&["cost/by-tag", "--param", "tag=user:name"]),
+        ask(&["cost/by-tag", "--param", "tag=Nowhere"]),
+        ask(&["cost/tag-keys"]),
+        ask(&["cost/newest-usage"]),
+        ask(&[extra]),
+    ]
+}
+
+fn sums_of(desk: &Desk) -> Vec<PathBuf> {
+    let folder = desk.home().join(".local/share/mycelium/lake/charge/v=2/sums=2026-10");
+    fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn daily_sums_give_the_answers_of_their_lines_and_end_with_their_statement() {
+    const LINES: usize = 12_000;
+    let (summed, plain) = (Desk::default(), Desk::default());
+    let import = |desk: &Desk, file: &str, more: &[&str]| {
+        let words = ["import", "cur", file, "--covers", "all"];
+        desk.collector(&[&words[..], more].concat()).expect_success()
+    };
+    import(&summed, &varied_lines(&summed, "all.csv", 0..LINES), &["--observed-at", "2026-11-01"]);
+    // A file of few lines has no sums.
+    for (name, part) in [("one.csv", 0..LINES / 2), ("two.csv", LINES / 2..LINES)] {
+        import(&plain, &varied_lines(&plain, name, part), &["--observed-at", "2026-11-01", "--partial"]);
+    }
+    assert_eq!((sums_of(&summed).len(), sums_of(&plain).len()), (1, 0));
+    let expected = answers_of_costs(&plain);
+    let found = answers_of_costs(&summed);
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found, expected);
+    }
+    assert!(
+        expected[5].contains("team-2") && expected[6].contains("host-77") && expected[10].contains("id-77")
+    );
+
+    // The report of a linked account ends only its part of the sums, and only from its day on.
+    let before =
+        summed.truffle(&["query", "cost/by-account", "--as-of", "2026-11-02", "-o", "csv", "-q"]).out;
+    for desk in [&summed, &plain] {
+        let linked = varied_lines(desk, "linked.csv", (0..3_000).step_by(2));
+        let words = ["import", "cur", &linked, "--covers", ONE, "--observed-at", "2026-11-05"];
+        desk.collector(&words).expect_success();
+    }
+    let expected = answers_of_costs(&plain);
+    assert_ne!(found[0], expected[0]);
+    assert_eq!(answers_of_costs(&summed), expected);
+    let after = summed.truffle(&["query", "cost/by-account", "--as-of", "2026-11-02", "-o", "csv", "-q"]).out;
+    assert!(!before.is_empty() && before == after, "{after}");
+
+    // One changed byte is never an answer, and the lines answer without the sums.
+    let path = &sums_of(&summed)[0];
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let damaged = summed.truffle(&["query", "cost/by-service"]);
+    assert!(damaged.code != 0 && damaged.err.contains("sums=2026-10"), "{damaged:?}");
+    summed.collector(&["drop", "--damaged"]).expect_success();
+    assert!(sums_of(&summed).is_empty());
+    assert_eq!(answers_of_costs(&summed), expected);
 }

@@ -30,7 +30,7 @@ pub use datasets::{
 };
 pub use json::{day_text, float_text, json_text};
 pub use known_values::{REGION, UNSTATED_SOURCE};
-pub use manifest::{DataFile, FORMAT, Manifest, OTHER_TAGS, PARTITIONS};
+pub use manifest::{DataFile, FORMAT, Manifest, OTHER_EXTRA, OTHER_TAGS, PARTITIONS};
 pub use origin::{CollectionSource, DatasetCost, DatasetOrigin, PublicSource, SnapshotOption, SourceHistory};
 pub use param_kind::ParamKind;
 pub use question::{
@@ -39,7 +39,8 @@ pub use question::{
 };
 pub use questions::{QUESTIONS, VIEWS, question, rows};
 pub use tag_key::{
-    UNREADABLE_TAGS, bare_tag_key, is_alike_tag_key, plain_tag_key, tag_column, tag_of_column,
+    UNREADABLE_TAGS, bare_tag_key, extra_column, extra_of_column, is_alike_tag_key, plain_tag_key,
+    tag_column, tag_of_column,
 };
 pub use type_facts::TypeFacts;
 pub use value::{Field, Page, Value, ValueType};

@@ -70,8 +70,8 @@ impl DataFile {
     }
 
     /// Checks that the path is one that a lake gives to a file of this dataset:
-    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>` or
-    /// `month=<month>`. So it never leads out of the lake, and has no character with a meaning in
+    /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>`,
+    /// `month=<month>` or `sums=<month>`. So it never leads out of the lake, and has no character with a meaning in
     /// SQL or in a pattern. The error is a lowercase fragment.
     pub fn check_path(&self) -> Result<(), String> {
         let wrong = || format!("{:?} is not a path of a file of {:?}", self.path, self.dataset);
@@ -98,18 +98,45 @@ impl DataFile {
     /// Returns the only billing month in the file, such as `2026-11`, from the folder `month=…` of
     /// its path. Such a file also has a column for each frequent tag; see [`crate::tag_column`].
     /// `None` for files in the layout of version 0.1, which have the lines of all months of an
-    /// import.
+    /// import, and for files of daily sums.
     pub fn month(&self) -> Option<&str> {
         self.path.split('/').find_map(|part| part.strip_prefix(PARTITIONS[1]))
     }
+
+    /// Returns whether the file has daily sums of the bill lines of another file, and no lines.
+    pub fn is_daily_sums(&self) -> bool {
+        self.month_of_sums().is_some()
+    }
+
+    /// Returns the billing month of daily sums, from the folder `sums=…` of the path.
+    pub fn month_of_sums(&self) -> Option<&str> {
+        self.path.split('/').find_map(|part| part.strip_prefix(PARTITIONS[2]))
+    }
+
+    /// Returns the number of the dataset's rows in the file: none in daily sums, which repeat those of
+    /// another file.
+    pub fn own_rows(&self) -> u64 {
+        if self.is_daily_sums() { 0 } else { self.rows }
+    }
+
+    /// Returns the path of the daily sums of a file with the bill lines of one month. A month of few
+    /// lines has no such file.
+    pub fn daily_sums_path(&self) -> String {
+        self.path.replacen(&format!("/{}", PARTITIONS[1]), &format!("/{}", PARTITIONS[2]), 1)
+    }
 }
 
-/// The first parts of the names of folders whose files have one value of a key.
-pub const PARTITIONS: [&str; 2] = ["family=", "month="];
+/// The first parts of the names of folders whose files have one value of a key: a family of
+/// instance types, the billing month of lines, and the billing month of daily sums.
+pub const PARTITIONS: [&str; 3] = ["family=", "month=", "sums="];
 
 /// The column with the tags of a line that have no column in its file: a JSON object of texts, or
 /// null.
 pub const OTHER_TAGS: &str = "other_tags";
+
+/// The column with the entries of `extra` that have no column in their file: a JSON object of texts,
+/// or null.
+pub const OTHER_EXTRA: &str = "other_extra";
 
 /// Returns whether a name has letters, digits, `-`, `_` and single dots, and begins with a letter
 /// or a digit.
@@ -143,6 +170,7 @@ mod tests {
         check("price", "lake/price/v=1/a.without-7.parquet", true);
         check("spot_price", "lake/spot_price/v=1/family=u7in-16tb/compacted-3.parquet", true);
         check("charge", "lake/charge/v=1/month=2026-11/bill-5d41402a.parquet", true);
+        check("charge", "lake/charge/v=1/sums=2026-11/bill-5d41402a.2.parquet", true);
         check("charge", "lake/charge/v=1/month=/bill-5d41402a.parquet", false);
         check("of_a_later_version", "lake/of_a_later_version/v=1/a.parquet", true);
         check("price", "lake/price/v=2/a.parquet", false);
@@ -162,6 +190,15 @@ mod tests {
         check("..", "lake/../v=1/a.parquet", false);
         check("", "lake//v=1/a.parquet", false);
         check("x'; DROP", "lake/x'; DROP/v=1/a.parquet", false);
+    }
+
+    #[test]
+    fn the_sums_of_a_month_stand_beside_its_lines() {
+        let lines = file("charge", "lake/charge/v=2/month=2026-11/bill-1.2.parquet");
+        let sums = file("charge", &lines.daily_sums_path());
+        assert_eq!(sums.path, "lake/charge/v=2/sums=2026-11/bill-1.2.parquet");
+        assert!(sums.is_daily_sums() && sums.month().is_none() && !lines.is_daily_sums());
+        assert_eq!((sums.run(), sums.run()), (lines.run(), "bill-1"));
     }
 
     #[test]

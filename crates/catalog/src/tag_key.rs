@@ -36,7 +36,10 @@ pub fn is_alike_tag_key(one: &str, other: &str) -> bool {
 }
 
 /// The first part of the names of columns with the values of one tag.
-const COLUMN: &str = "tag:";
+const TAG: &str = "tag:";
+
+/// The first part of the names of columns with the texts of one column of a source.
+const EXTRA: &str = "extra:";
 
 /// Marks an upper-case letter, because DuckDB and Spark do not distinguish columns by case.
 const UPPER: char = '^';
@@ -44,7 +47,27 @@ const UPPER: char = '^';
 /// Returns the name of the column with the values of one tag in a file of bill lines. `user:Team`
 /// becomes `tag:user:^team`, and `^` becomes `^^`.
 pub fn tag_column(key: &str) -> String {
-    let mut name = COLUMN.to_string();
+    column(TAG, key)
+}
+
+/// Returns the key of a tag from the name of its column; none for other columns.
+pub fn tag_of_column(name: &str) -> Option<String> {
+    key_of_column(TAG, name)
+}
+
+/// Returns the name of the column for an entry of `extra` in a file of bill lines. `product/vCPU`
+/// becomes `extra:product/v^c^p^u`.
+pub fn extra_column(key: &str) -> String {
+    column(EXTRA, key)
+}
+
+/// Returns the key of an entry of `extra` from the name of its column; none for other columns.
+pub fn extra_of_column(name: &str) -> Option<String> {
+    key_of_column(EXTRA, name)
+}
+
+fn column(kind: &str, key: &str) -> String {
+    let mut name = kind.to_string();
     for c in key.chars() {
         if c == UPPER || c.is_ascii_uppercase() {
             name.push(UPPER);
@@ -54,9 +77,8 @@ pub fn tag_column(key: &str) -> String {
     name
 }
 
-/// Returns the key of a tag from the name of its column; none for other columns.
-pub fn tag_of_column(name: &str) -> Option<String> {
-    let mut rest = name.strip_prefix(COLUMN)?.chars();
+fn key_of_column(kind: &str, name: &str) -> Option<String> {
+    let mut rest = name.strip_prefix(kind)?.chars();
     let mut key = String::new();
     while let Some(c) = rest.next() {
         match c {
@@ -105,5 +127,8 @@ mod tests {
         check("Übung", "tag:Übung");
         check("", "tag:");
         assert_eq!(tag_of_column("tags"), None);
+        assert_eq!(extra_column("product/vCPU"), "extra:product/v^c^p^u");
+        assert_eq!(extra_of_column("extra:product/v^c^p^u").as_deref(), Some("product/vCPU"));
+        assert_eq!((extra_of_column("extra"), extra_of_column("tag:a")), (None, None));
     }
 }

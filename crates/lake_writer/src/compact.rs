@@ -87,7 +87,7 @@ pub(crate) fn sizes(manifest: &Manifest) -> BTreeMap<String, DatasetSize> {
     for file in &manifest.files {
         let size = sizes.entry(file.dataset.clone()).or_default();
         size.files += 1;
-        size.rows += file.rows;
+        size.rows += file.own_rows();
         size.bytes += file.bytes;
     }
     sizes

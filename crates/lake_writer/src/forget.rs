@@ -8,7 +8,7 @@ use catalog::{DataFile, Dataset, DatasetKind, dataset};
 use domain::Timestamp;
 use polars::prelude::{BooleanChunked, DataFrame, PolarsResult};
 
-use crate::billing::MonthFiles;
+use crate::billing::{MonthFiles, stored_lines};
 use crate::log::{ForgottenRuns, RunLog};
 use crate::parquet_appender::ParquetAppender;
 use crate::price_file::{PriceFile, unreadable};
@@ -48,7 +48,11 @@ pub(crate) fn forget(
         &compact::compacted_name(&before),
         &HashSet::new(),
     )?);
+    let sums: HashSet<String> = found.iter().map(|found| found.file.daily_sums_path()).collect();
     let mut replaced: Vec<DataFile> = found.into_iter().map(|found| found.file).collect();
+    replaced.extend(
+        before.files.iter().filter(|file| file.is_daily_sums() && sums.contains(&file.path)).cloned(),
+    );
     replaced.extend(compact::log_files(&before));
     writer.replace(&replaced, written, tool_version, now)?;
     compact::report_commit(&before, &writer)
@@ -65,7 +69,8 @@ fn find(
     let of_accounts = |file: &&DataFile| dataset(&file.dataset).as_ref().is_some_and(named);
     lake::verify_files(root, files.iter().filter(of_accounts))?;
     let (mut found, mut lost, mut kept) = (Vec::new(), HashSet::new(), HashSet::new());
-    for file in files {
+    // Daily sums have the accounts of their lines.
+    for file in files.iter().filter(|file| !file.is_daily_sums()) {
         let Some(dataset) = dataset(&file.dataset).filter(named) else { continue };
         let mut stay = 0;
         each_group(root, file, |frame| {
@@ -134,7 +139,7 @@ fn write_remaining(
         if rest.height() > 0 && failed.is_none() {
             let added = match &mut growing {
                 Some(growing) => growing.add(rest),
-                None => ParquetAppender::start(writer, found.dataset, &name, &[]).and_then(|mut started| {
+                None => ParquetAppender::start(writer, found.dataset, &name).and_then(|mut started| {
                     started.add(rest)?;
                     growing = Some(started);
                     Ok(())
@@ -150,8 +155,8 @@ fn write_remaining(
     }
 }
 
-/// Writes the remaining lines of bills. Their columns of tags are made anew, because the name of a
-/// column is the key of a tag, which the account alone may have used.
+/// Writes the remaining lines of bills, and their daily sums. Their columns of tags and of `extra`
+/// are made anew, because the name of a column may be known to the account alone.
 fn write_remaining_lines(
     writer: &LakeWriter,
     found: &AccountFile,
@@ -173,10 +178,13 @@ fn write_remaining_lines(
     }
 }
 
-/// Returns the rows without the account, in the dataset's columns.
+/// Returns the rows without the account, in the dataset's columns, and the columns of `extra`.
 fn remaining(frame: &DataFrame, found: &AccountFile, account: &str) -> PolarsResult<DataFrame> {
     let rest = frame.filter(&rows_of_others(frame, found.dataset, account)?)?;
-    columns::aligned(&rest, found.dataset)
+    match found.dataset.kind {
+        DatasetKind::Statement => stored_lines(&rest),
+        _ => columns::aligned(&rest, found.dataset),
+    }
 }
 
 #[cfg(test)]

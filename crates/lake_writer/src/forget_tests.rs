@@ -112,6 +112,38 @@ fn removes_every_trace_of_the_account_and_keeps_rows_of_others() {
 }
 
 #[test]
+fn columns_of_extra_and_daily_sums_of_the_account_are_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("lake");
+    let store = LakeStore::new(root.clone(), "0");
+    let charges = dataset("charge").unwrap();
+    let bill = format!("{STAYS}/2026-01");
+    let charge = |user: &str| {
+        let extra = format!(r#"{{"column of {user}":"x","unit":"y"}}"#);
+        let cells =
+            [("bill", &bill[..]), ("billing_account_id", STAYS), ("sub_account_id", user), ("extra", &extra)];
+        let mut cells = row(charges, &cells);
+        let cost = charges.columns.iter().position(|column| column.name == "billed_cost").unwrap();
+        cells[cost] = Value::Decimal(1.into());
+        cells
+    };
+    let rows = [GONE, STAYS].iter().flat_map(|user| std::iter::repeat_n(charge(user), 13)).collect();
+    run(&store, "charge", "bill", rows, std::slice::from_ref(&bill), GONE);
+    let sums = || {
+        let files = PinnedManifest::newest(&root).unwrap().unwrap().manifest.files.clone();
+        files.iter().filter(|file| file.is_daily_sums()).map(|file| file.rows).sum::<u64>()
+    };
+    assert_eq!(sums(), 2, "a row for each account");
+    assert!(contains_account(&root, GONE));
+    store.forget(GONE, at(), false).unwrap();
+    assert!(!contains_account(&root, GONE));
+    assert_eq!(sums(), 1);
+    let shown = store.read_content().unwrap().unwrap();
+    let (_, size) = shown.held.iter().find(|(name, _)| name == "charge").unwrap();
+    assert_eq!((size.files, size.rows), (2, 13), "sums are no rows of the bill");
+}
+
+#[test]
 fn reports_pinned_files_until_the_reader_ends() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("lake");

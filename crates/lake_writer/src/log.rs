@@ -224,7 +224,7 @@ pub(crate) fn read_contents(pinned: &PinnedManifest) -> Result<LakeContent, Lake
     for file in &pinned.manifest.files {
         let size = held.entry(&file.dataset).or_default();
         size.files += 1;
-        size.rows += file.rows;
+        size.rows += file.own_rows();
         size.bytes += file.bytes;
     }
     Ok(LakeContent {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use catalog::{DataFile, Dataset, DatasetKind, Field, ValueType};
+use catalog::{DataFile, Dataset, DatasetKind, Field};
 use durable::{PRIVATE, TemporaryFile};
 use lake::LakeError;
 use polars::io::parquet::write::{BatchedWriter, ParquetCompression, ParquetWriter};
@@ -45,29 +45,38 @@ impl Write for CountingSink {
 }
 
 impl ParquetAppender {
-    /// Opens a file of a dataset. `name` is its path below the dataset's folder, without
-    /// `.parquet`. After the dataset's columns it has text columns with the names in `more`.
+    /// Opens a file of a dataset with the dataset's columns. `name` is its path below the dataset's
+    /// folder, without `.parquet`.
     pub(crate) fn start(
         writer: &LakeWriter,
         dataset: &Dataset,
         name: &str,
-        more: &[String],
+    ) -> Result<ParquetAppender, LakeError> {
+        ParquetAppender::start_with(writer, dataset, name, &dataset.fields())
+    }
+
+    /// Like [`ParquetAppender::start`], with these columns.
+    pub(crate) fn start_with(
+        writer: &LakeWriter,
+        dataset: &Dataset,
+        name: &str,
+        fields: &[Field],
     ) -> Result<ParquetAppender, LakeError> {
         let path = writer.path_of(dataset, name);
         let file = writer.root().join(&path);
         if !writer.is_dry_run() {
             files::make_folder(file.parent().expect("a file of the lake stands in a folder"))?;
         }
-        ParquetAppender::create(file, path, dataset, more, writer.is_dry_run())
+        ParquetAppender::create(file, path, dataset, fields, writer.is_dry_run())
     }
 
-    /// Opens a file that a manifest or a bundle lists as `path`, with text columns as in
-    /// [`ParquetAppender::start`]. A dry run counts its bytes only.
+    /// Opens a file that a manifest or a bundle lists as `path`, with these columns. A dry run
+    /// counts its bytes only.
     pub(crate) fn create(
         file: PathBuf,
         path: String,
         dataset: &Dataset,
-        more: &[String],
+        fields: &[Field],
         is_dry_run: bool,
     ) -> Result<ParquetAppender, LakeError> {
         let failed = |e| LakeError::io(&file, e);
@@ -79,9 +88,7 @@ impl ParquetAppender {
             let out = BufWriter::new(temporary.file().try_clone().map_err(failed)?);
             (AppenderTarget::File(temporary), Box::new(out))
         };
-        let mut fields = dataset.fields();
-        fields.extend(more.iter().map(|name| Field::new(name, ValueType::Text)));
-        let schema = columns::schema(&fields);
+        let schema = columns::schema(fields);
         let parquet = ParquetWriter::new(out).with_compression(compression(dataset)).batched(&schema);
         let parquet = parquet.map_err(|e| failed(std::io::Error::other(e.to_string())))?;
         let told = DataFile {

@@ -123,7 +123,9 @@ fn write_public(
         match &mut written {
             Some(written) => written.add(rows)?,
             None => {
-                let started = ParquetAppender::create(target.clone(), listed.clone(), dataset, &[], false)?;
+                let fields = dataset.fields();
+                let started =
+                    ParquetAppender::create(target.clone(), listed.clone(), dataset, &fields, false)?;
                 written.insert(started).add(rows)?;
             }
         }

@@ -72,10 +72,10 @@ pub(crate) fn drop_damaged(
     let logged: HashSet<&str> = log.rows.iter().map(|row| row.run_id.as_str()).collect();
     let is_log_damaged = damaged.iter().any(is_log);
     let is_lost = |file: &DataFile| is_log_damaged && !logged.contains(file.run());
-    // An entry describes all files of its run and dataset.
+    // An entry describes all files of its run and dataset. Daily sums alone can be spared.
     let cut: HashSet<(&str, &str)> = damaged
         .iter()
-        .filter(|file| !is_of_many_runs(file))
+        .filter(|file| !is_of_many_runs(file) && !file.is_daily_sums())
         .map(|file| (&*file.dataset, file.run()))
         .collect();
     let is_gone = |file: &DataFile| {
@@ -238,7 +238,7 @@ fn write_frames(
     name: &str,
     frames: Vec<DataFrame>,
 ) -> Result<WrittenFile, LakeError> {
-    let mut file = ParquetAppender::start(writer, dataset, name, &[])?;
+    let mut file = ParquetAppender::start(writer, dataset, name)?;
     frames.into_iter().filter(|frame| frame.height() > 0).try_for_each(|frame| file.add(frame))?;
     file.finish()
 }

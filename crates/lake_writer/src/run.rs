@@ -231,7 +231,7 @@ impl LakeRun {
         if let Some(frame) = held.frame.take() {
             let piece = settled(dataset, frame, &self.run_id).map_err(|e| misfit(dataset, e))?;
             if held.growing.is_none() {
-                held.growing = Some(ParquetAppender::start(writer, dataset, &self.run_id, &[])?);
+                held.growing = Some(ParquetAppender::start(writer, dataset, &self.run_id)?);
             }
             scopes::count(dataset, &piece, &mut held.scopes).map_err(|e| misfit(dataset, e))?;
             return Ok(held.growing.as_mut().expect("just made").add(piece)?);

@@ -13,7 +13,7 @@ use duckdb::Connection;
 
 use crate::answer::{answer, ask, own};
 use crate::base_tables::StatementSources;
-use crate::bills::{BillLimit, reads_bills};
+use crate::bill_limit::{BillLimit, reads_bills};
 use crate::open::{self, WarehouseStorage};
 use crate::source::WarehouseSource;
 use crate::verify::verify;

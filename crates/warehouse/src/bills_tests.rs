@@ -1,5 +1,5 @@
 use catalog::ports::Ask;
-use catalog::{Manifest, bare_tag_key, plain_tag_key, question};
+use catalog::{DataFile, Manifest, bare_tag_key, plain_tag_key, question};
 
 use super::*;
 use crate::Warehouse;

@@ -1,9 +1,11 @@
 //! The statements that create a warehouse over the files of some manifests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::ports::AskError;
-use catalog::{DATASETS, DataFile, Dataset, DatasetKind, DatasetScope, Field, VIEWS};
+use catalog::{
+    DATASETS, DataFile, Dataset, DatasetKind, DatasetScope, Field, OTHER_EXTRA, VIEWS, extra_of_column,
+};
 use duckdb::Connection;
 
 use crate::source::WarehouseSource;
@@ -21,19 +23,23 @@ const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 const STATED: &str = include_str!("../../../queries/build/stated.sql");
 const ESTIMATED: &str = include_str!("../../../queries/build/charge_estimated.sql");
+const EXTRA: &str = include_str!("../../../queries/build/bill_extra.sql");
+const EXTRA_ENTRY: &str = include_str!("../../../queries/views/extra_entry.sql");
 const IS_SPLIT: &str = include_str!("../../../queries/build/is_split.sql");
 
 /// The condition on a line's account, for bills with reports of linked accounts.
 pub(crate) const OF_ACCOUNT: &str = include_str!("../../../queries/build/of_account.sql");
 
 /// The macros of the questions, in the order of their creation.
-const MACROS: [&str; 6] = [
+const MACROS: [&str; 8] = [
     include_str!("../../../queries/views/valid_at.sql"),
     include_str!("../../../queries/views/billing_month_start.sql"),
     include_str!("../../../queries/views/tag_key.sql"),
     include_str!("../../../queries/views/charge_of_month.sql"),
     include_str!("../../../queries/views/charge_of_tag.sql"),
     include_str!("../../../queries/views/charge_tag_key.sql"),
+    include_str!("../../../queries/views/charge_sum_of_month.sql"),
+    include_str!("../../../queries/views/charge_sum_of_tag.sql"),
 ];
 
 /// The layout of a file, which its path shows.
@@ -43,25 +49,32 @@ pub(crate) enum FileLayout {
     Plain,
     /// The bill lines of one month, with a column for each frequent tag.
     OfMonth,
+    /// Daily sums of the bill lines in another file. No view reads them.
+    DailySums,
 }
 
 impl FileLayout {
     pub(crate) fn of(file: &DataFile) -> FileLayout {
-        if file.month().is_some() { FileLayout::OfMonth } else { FileLayout::Plain }
+        match file.month() {
+            Some(_) => FileLayout::OfMonth,
+            None if file.is_daily_sums() => FileLayout::DailySums,
+            None => FileLayout::Plain,
+        }
     }
 }
 
-/// Columns that no file of their dataset and layout has, as (dataset, layout, column).
-pub(crate) type MissingColumns = BTreeSet<(&'static str, FileLayout, &'static str)>;
+/// The columns of the files of each dataset and layout. Files without an entry have all columns.
+pub(crate) type FoundColumns = BTreeMap<(&'static str, FileLayout), BTreeSet<String>>;
 
 /// Returns all statements, in the order of execution. They contain file names as literals, because
 /// a view must not read a file that its manifest does not list.
-pub(crate) fn statements(sources: &[WarehouseSource], lacking: &MissingColumns) -> Vec<String> {
+pub(crate) fn statements(sources: &[WarehouseSource], found: &FoundColumns) -> Vec<String> {
     // Snapshots take their dates from the run log, so the log comes first.
     let (logs, others): (Vec<&Dataset>, Vec<&Dataset>) =
         DATASETS.iter().partition(|d| d.kind == DatasetKind::Log);
-    let mut statements: Vec<String> =
-        logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, lacking)).collect();
+    // The view of bill lines needs a macro.
+    let mut statements = vec![EXTRA_ENTRY.to_string()];
+    statements.extend(logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, found)));
     statements.extend(VIEWS.iter().map(|(_, sql)| sql.to_string()));
     statements.extend(MACROS.map(String::from));
     statements
@@ -89,10 +102,10 @@ fn has_own_view(dataset: &Dataset) -> bool {
     VIEWS.iter().any(|(name, _)| *name == dataset.name)
 }
 
-fn make(dataset: &Dataset, sources: &[WarehouseSource], lacking: &MissingColumns) -> Vec<String> {
+fn make(dataset: &Dataset, sources: &[WarehouseSource], found: &FoundColumns) -> Vec<String> {
     let fields = dataset.fields();
     let fill = |template: &str| fill(template, dataset);
-    let rows = rows(dataset, &files_by_layout(dataset, sources), lacking);
+    let rows = rows(dataset, &files_by_layout(dataset, sources), found);
     match dataset.kind {
         DatasetKind::Log => vec![fill(LOG).replace("{rows}", &rows)],
         DatasetKind::Changes => vec![fill(CHANGES).replace("{rows}", &rows)],
@@ -134,8 +147,7 @@ pub(crate) fn fill(template: &str, dataset: &Dataset) -> String {
 /// Fills the rows of a dataset's files into a view of statements. With `is_split`, the view checks
 /// the account of each row.
 pub(crate) fn fill_rows(template: &str, rows: &str, is_split: bool) -> String {
-    // The rows come last, so that nothing is replaced inside a file name.
-    template.replace("{of_account}", if is_split { OF_ACCOUNT } else { "" }).replace("{rows}", rows)
+    fill_texts(template, &[("{of_account}", if is_split { OF_ACCOUNT } else { "" }), ("{rows}", rows)])
 }
 
 /// Returns whether the report of a linked account ends only a part of another statement's rows. The
@@ -151,11 +163,11 @@ pub(crate) fn rows_of(
     sources: &[WarehouseSource],
 ) -> duckdb::Result<String> {
     let files = files_by_layout(dataset, sources);
-    let mut lacking = MissingColumns::new();
+    let mut found = FoundColumns::new();
     for (layout, files) in &files {
-        lacking.extend(missing_in(connection, dataset, *layout, files)?);
+        found.insert((dataset.name, *layout), columns_in(connection, files)?);
     }
-    Ok(rows(dataset, &files, &lacking))
+    Ok(rows(dataset, &files, &found))
 }
 
 /// Returns a query of the rows of these files, which have no columns of tags.
@@ -164,38 +176,65 @@ pub(crate) fn rows_of_files(
     dataset: &'static Dataset,
     files: &[String],
 ) -> duckdb::Result<String> {
-    let lacking = missing_in(connection, dataset, FileLayout::Plain, files)?;
+    let found = [((dataset.name, FileLayout::Plain), columns_in(connection, files)?)];
     let files = if files.is_empty() { Vec::new() } else { vec![(FileLayout::Plain, files.to_vec())] };
-    Ok(rows(dataset, &files, &lacking))
+    Ok(rows(dataset, &files, &found.into()))
 }
 
 /// Returns a query of the rows of these files.
-fn rows(dataset: &Dataset, files: &[(FileLayout, Vec<String>)], lacking: &MissingColumns) -> String {
+fn rows(dataset: &Dataset, files: &[(FileLayout, Vec<String>)], found: &FoundColumns) -> String {
     let fields = dataset.fields();
     if files.is_empty() {
         return EMPTY.replace("{typed}", &list(&fields, null));
     }
     let part = |(layout, files): &(FileLayout, Vec<String>)| {
-        let lacks = |name: &str| lacking.contains(&(dataset.name, *layout, name));
-        read_files(&list(&fields, |field| stored(dataset, field, &lacks)), files)
+        let found = found.get(&(dataset.name, *layout));
+        read_files(&list(&fields, |field| stored(dataset, field, found)), files)
     };
     files.iter().map(part).collect::<Vec<_>>().join("\nUNION ALL\n")
 }
 
 /// Returns a query of these columns of files.
 pub(crate) fn read_files(columns: &str, files: &[String]) -> String {
-    // The files come last, so that nothing is replaced inside a file name.
-    ROWS.replace("{fields}", columns).replace("{files}", &files.join(", "))
+    fill_texts(ROWS, &[("{fields}", columns), ("{files}", &files.join(", "))])
 }
 
-/// Returns the expression of a dataset's column over files that lack some columns.
-pub(crate) fn stored(dataset: &Dataset, field: &Field, lacks: &dyn Fn(&str) -> bool) -> String {
-    let derived = dataset.name == "charge" && field.name == "estimated";
-    match lacks(&field.name) {
-        false => field.name.clone(),
-        true if derived && !lacks("source_format") && !lacks("extra") => ESTIMATED.to_string(),
-        true => null(field),
+/// Fills texts into a template. Nothing is replaced inside a text, such as the key of a tag.
+pub(crate) fn fill_texts(template: &str, texts: &[(&str, &str)]) -> String {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let known = texts.iter().find(|(name, _)| rest[at..].starts_with(name));
+        let (name, text) = known.unwrap_or(&("{", "{"));
+        filled.push_str(&rest[..at]);
+        filled.push_str(text);
+        rest = &rest[at + name.len()..];
     }
+    filled + rest
+}
+
+/// Returns the expression of a dataset's column over files with the columns `found`, or with all.
+pub(crate) fn stored(dataset: &Dataset, field: &Field, found: Option<&BTreeSet<String>>) -> String {
+    let has = |name: &str| found.is_none_or(|found| found.contains(name));
+    let of_bills = |name: &str| dataset.name == "charge" && field.name == name;
+    match found {
+        Some(found) if of_bills("extra") && has(OTHER_EXTRA) => extra(found),
+        _ if has(&field.name) => field.name.clone(),
+        _ if of_bills("estimated") && has("source_format") && has("extra") => ESTIMATED.to_string(),
+        _ => null(field),
+    }
+}
+
+/// Returns the expression of `extra` over files that have its entries in columns. Files of an older
+/// layout among them have the column itself.
+fn extra(found: &BTreeSet<String>) -> String {
+    let entry = |name: &String| {
+        let key = literal(&format!("{}:", catalog::json_text(&extra_of_column(name)?.into())));
+        Some(format!("extra_entry({key}, {}), ", identifier(name)))
+    };
+    let entries: String = found.iter().filter_map(entry).collect();
+    let known = if found.contains("extra") { "extra" } else { "NULL" };
+    fill_texts(EXTRA, &[("{known}", known), ("{entries}", &entries)])
 }
 
 /// Returns the files of a dataset, one list for each layout that occurs.
@@ -210,8 +249,12 @@ pub(crate) fn files_where(
     sources: &[WarehouseSource],
     wanted: impl Fn(&DataFile) -> bool,
 ) -> Vec<String> {
-    let ours =
-        |file: &&DataFile| file.dataset == dataset.name && file.version == dataset.version && wanted(file);
+    // Bills keep their older layouts until they are compacted.
+    let is_readable = |file: &DataFile| match dataset.kind {
+        DatasetKind::Statement => file.version <= dataset.version,
+        _ => file.version == dataset.version,
+    };
+    let ours = |file: &&DataFile| file.dataset == dataset.name && is_readable(file) && wanted(file);
     let of = |source: &WarehouseSource| -> Vec<String> {
         let listed = source.manifest.files.iter().filter(ours);
         listed.map(|file| literal(&source.path(file))).collect()
@@ -257,7 +300,7 @@ fn null(field: &Field) -> String {
 
 /// Creates the tables and views.
 pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<()> {
-    for statement in statements(sources, &missing_columns(connection, sources)?) {
+    for statement in statements(sources, &found_columns(connection, sources)?) {
         connection.execute_batch(&statement)?;
     }
     for dataset in DATASETS.iter().filter(|dataset| dataset.kind == DatasetKind::Statement) {
@@ -269,28 +312,16 @@ pub(crate) fn make_all(connection: &Connection, sources: &[WarehouseSource]) -> 
     Ok(())
 }
 
-/// Returns the columns that the files lack. A union with typed columns would have the same effect
-/// in SQL, but a view would lose DuckDB's file statistics: counting rows would read all files.
-fn missing_columns(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<MissingColumns> {
-    let mut lacking = MissingColumns::new();
+/// Returns the columns of all files. A union with typed columns would have the same effect in SQL,
+/// but a view would lose DuckDB's file statistics: counting rows would read all files.
+fn found_columns(connection: &Connection, sources: &[WarehouseSource]) -> duckdb::Result<FoundColumns> {
+    let mut found = FoundColumns::new();
     for dataset in DATASETS {
         for (layout, files) in files_by_layout(dataset, sources) {
-            lacking.extend(missing_in(connection, dataset, layout, &files)?);
+            found.insert((dataset.name, layout), columns_in(connection, &files)?);
         }
     }
-    Ok(lacking)
-}
-
-fn missing_in(
-    connection: &Connection,
-    dataset: &'static Dataset,
-    layout: FileLayout,
-    files: &[String],
-) -> duckdb::Result<MissingColumns> {
-    let found = columns_in(connection, files)?;
-    let columns = dataset.columns.iter().map(|column| column.name);
-    let missing = columns.filter(|name| !files.is_empty() && !found.contains(*name));
-    Ok(missing.map(|name| (dataset.name, layout, name)).collect())
+    Ok(found)
 }
 
 /// Returns the columns of these files.

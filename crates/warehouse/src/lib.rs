@@ -57,6 +57,8 @@ mod answer;
 mod arrow_page;
 mod ask;
 mod base_tables;
+mod bill_limit;
+mod bill_sums;
 mod bills;
 mod build;
 mod encode;

@@ -144,7 +144,7 @@ fn remove_older(folder: &Path, name: &str) {
 /// Returns the file's name. It depends on everything that determines the file's content.
 fn file_name(sources: &[WarehouseSource]) -> String {
     let mut hasher = Sha256::new();
-    for statement in build::statements(sources, &build::MissingColumns::new()) {
+    for statement in build::statements(sources, &build::FoundColumns::new()) {
         hasher.update(statement.as_bytes());
     }
     hasher.update(build::OF_ACCOUNT);

@@ -15,3 +15,12 @@ SELECT "lineItem/CurrencyCode", "resourceTags/user:Team", "lineItem/LineItemType
     sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
 -- cost/tag-keys
 SELECT count("resourceTags/user:Name"), count("resourceTags/user:Team") FROM '{copy}';
+-- cost/by-tag --param tag=Name
+SELECT "lineItem/CurrencyCode", "resourceTags/user:Name", "lineItem/LineItemType",
+    sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/newest-usage
+SELECT max("lineItem/UsageStartDate") FROM '{copy}';
+-- cost/daily-leaves
+SELECT "lineItem/CurrencyCode", CAST("lineItem/UsageStartDate" AS DATE) AS day, "lineItem/LineItemType",
+    "lineItem/UsageAccountId", "product/ProductName", "product/region", "lineItem/UsageType",
+    sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;

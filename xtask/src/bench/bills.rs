@@ -13,12 +13,16 @@ product/instanceType,product/location,product/memory,product/operatingSystem,pro
 product/sku,product/vcpu,pricing/publicOnDemandCost,pricing/publicOnDemandRate,pricing/term,pricing/unit,\
 resourceTags/user:Name,resourceTags/user:Team\n";
 
+/// Days of the months of 2026.
+const DAYS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 /// Writes `rows` lines of one payer and one month of 2026.
 pub(super) fn write(out: &mut dyn Write, rows: u64, month: u32) -> Result<(), TaskError> {
     let failed = |e: std::io::Error| format!("cannot write the report: {e}");
     out.write_all(HEADER.as_bytes()).map_err(failed)?;
+    let hours = 24 * DAYS[month as usize - 1];
     for row in 0..rows {
-        let (hour, account, resource) = (row / (rows / 720 + 1), row % 40, row % 20_000);
+        let (hour, account, resource) = (row / (rows / hours + 1), row % 40, row % 20_000);
         let (day, hour) = (hour / 24 + 1, hour % 24);
         let cost = row.wrapping_mul(7_919) % 1_000_000_007;
         let from = format!("2026-{month:02}-{day:02}T{hour:02}:00:00Z");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::{BenchRun, median, offers};
 use crate::{TaskError, root};
@@ -90,13 +90,12 @@ impl BenchRun {
     pub(super) fn cost(&self, command: &mut Command) -> Result<ImportCost, TaskError> {
         let mut measured = self.alone(Command::new("python3"));
         measured.args(["-c", MEASURE]).arg(command.get_program()).args(command.get_args());
-        let output =
-            measured.stderr(Stdio::inherit()).output().map_err(|e| format!("cannot start python3: {e}"))?;
+        let output = measured.output().map_err(|e| format!("cannot start python3: {e}"))?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let figures: Vec<f64> = text.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
         match figures.as_slice() {
             [seconds, kib] => Ok((seconds * 1000.0, kib / 1024.0)),
-            _ => Err(format!("cannot measure {command:?}")),
+            _ => Err(format!("cannot measure {command:?}\n{}", String::from_utf8_lossy(&output.stderr))),
         }
     }
 }

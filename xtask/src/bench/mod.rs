@@ -130,7 +130,7 @@ impl BenchRun {
 
     /// Returns the command with its own home folder, apart from the developer's lake and settings.
     fn alone(&self, mut command: Command) -> Command {
-        command.env("HOME", &self.home).stderr(Stdio::null()).stdin(Stdio::null());
+        command.env("HOME", &self.home).stdin(Stdio::null());
         for variable in ["MYCELIUM_LAKE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"] {
             command.env_remove(variable);
         }
@@ -256,7 +256,8 @@ fn time_command(command: &mut Command) -> Result<f64, TaskError> {
     let output = command.output().map_err(|e| format!("cannot start {:?}: {e}", command.get_program()))?;
     let took = started.elapsed().as_secs_f64() * 1000.0;
     if !output.status.success() {
-        return Err(format!("{command:?} failed: {}", output.status));
+        let messages = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{command:?} failed: {}\n{messages}", output.status));
     }
     Ok(took)
 }

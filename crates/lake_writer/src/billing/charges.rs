@@ -43,7 +43,10 @@ impl ChargeColumns {
 
     /// Sets a text of this program for each row.
     pub(crate) fn words(&mut self, name: &'static str, words: Vec<Option<&str>>) {
-        self.set(name, words.into_iter().collect::<StringChunked>().into_column());
+        // Many columns are empty in a given bill.
+        if words.iter().any(Option::is_some) {
+            self.set(name, words.into_iter().collect::<StringChunked>().into_column());
+        }
     }
 
     /// Sets amounts, in units of 10^-18.

@@ -1,18 +1,21 @@
-//! Rewrites bill lines in the layout of version 0.1, which had one file for each import and no
-//! columns of tags.
+//! Rewrites bill lines in older layouts. Version 1 had `extra` as JSON alone and no daily sums; at
+//! first it also had one file for each import, and no columns of tags.
+
+use std::collections::BTreeMap;
 
 use catalog::DataFile;
 use lake::LakeError;
 
 use super::charges::charge;
+use super::extra_columns::stored_lines;
 use super::month_files::MonthFiles;
+use crate::LakeWriter;
 use crate::price_file::{PriceFile, unreadable};
 use crate::writer::WrittenFile;
-use crate::{LakeWriter, columns};
 
-/// Returns true for bill lines in the layout of version 0.1.
+/// Returns true for bill lines in an older layout.
 fn is_older_bill(file: &DataFile) -> bool {
-    file.dataset == charge().name && file.month().is_none()
+    file.dataset == charge().name && file.version < charge().version
 }
 
 /// Writes the lines of all such files by month. Returns these files and the new ones. Its memory
@@ -21,28 +24,38 @@ pub(crate) fn compact_bills(writer: &LakeWriter) -> Result<(Vec<DataFile>, Vec<W
     let replaced: Vec<DataFile> =
         writer.manifest().files.iter().filter(|file| is_older_bill(file)).cloned().collect();
     lake::verify_files(writer.root(), replaced.iter())?;
-    let mut written = Vec::new();
+    let mut runs: BTreeMap<&str, Vec<&DataFile>> = BTreeMap::new();
     for file in &replaced {
-        let opened = PriceFile::of(writer.root(), file)?;
-        let misread = |e| unreadable(&writer.root().join(&file.path), &e);
-        let mut lines = MonthFiles::new(file.run(), file.run());
-        for group in 0..opened.groups() {
-            let frame = opened.read(group, 0, usize::MAX)?;
-            let frame = columns::aligned(&frame, charge()).map_err(misread)?;
-            lines.add(frame).map_err(misread)?;
-            while lines.is_full() {
-                lines.write_largest(writer)?;
-            }
+        runs.entry(file.run()).or_default().push(file);
+    }
+    let mut written = Vec::new();
+    for (run, files) in runs {
+        let mut lines = MonthFiles::new(run, run);
+        for file in files {
+            add_file(writer, file, &mut lines)?;
         }
         written.extend(lines.finish(writer)?);
     }
     Ok((replaced, written))
 }
 
+fn add_file(writer: &LakeWriter, file: &DataFile, lines: &mut MonthFiles) -> Result<(), LakeError> {
+    let opened = PriceFile::of(writer.root(), file)?;
+    let misread = |e| unreadable(&writer.root().join(&file.path), &e);
+    for group in 0..opened.groups() {
+        let frame = opened.read(group, 0, usize::MAX)?;
+        lines.add(stored_lines(&frame).map_err(misread)?).map_err(misread)?;
+        while lines.is_full() {
+            lines.write_largest(writer)?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use catalog::ports::Store;
-    use catalog::{Page, Value, tag_column};
+    use catalog::{Dataset, OTHER_EXTRA, Page, Value, extra_column, tag_column};
     use domain::Timestamp;
     use lake::PinnedManifest;
     use polars::prelude::DataFrame;
@@ -71,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn bills_of_the_older_layout_are_split_by_month_and_get_columns_of_tags() {
+    fn bills_of_older_layouts_are_split_by_month_and_get_columns_of_tags_and_extra() {
         let folder = tempfile::tempdir().unwrap();
         let now = Timestamp::from_microsecond(0).unwrap();
         let mut writer = LakeWriter::open(folder.path()).unwrap();
@@ -85,30 +98,39 @@ mod tests {
         ];
         // A key that comes late gets a column in another file of the same run.
         lines.extend(std::iter::repeat_n(("1/2026-09", r#"{"late":"x"}"#, ""), 20));
-        let written = writer.write(charge(), "run", &page(&lines)).unwrap();
-        writer.commit(vec![written], "0", now).unwrap();
+        let older = Dataset { version: 1, ..charge().clone() };
+        let written = writer.write(&older, "run", &page(&lines)).unwrap();
+        let of_month = [("2/2026-10", r#"{"user:Team":"d"}"#, r#"{"x":"\"q\"","Z":"w"}"#)];
+        let later = writer.write(&older, "month=2026-10/run", &page(&of_month)).unwrap();
+        writer.commit(vec![written, later], "0", now).unwrap();
+        let all = lines.len() as u64 + 1;
         drop(writer);
         let store = LakeStore::new(folder.path().to_path_buf(), "0");
         let planned = store.compact(now, true).unwrap();
-        assert_eq!((planned.manifest, planned.datasets[0].after.rows), (None, lines.len() as u64));
+        assert_eq!((planned.manifest, planned.datasets[0].after.rows), (None, all));
         let after = store.compact(now, false).unwrap();
-        assert_eq!((after.manifest, after.datasets[0].after.rows), (Some(2), lines.len() as u64));
+        assert_eq!((after.manifest, after.datasets[0].after.rows), (Some(2), all));
 
         let pinned = PinnedManifest::newest(folder.path()).unwrap().unwrap();
         let frame = |path: &str| {
-            let path = format!("lake/charge/v=1/month={path}.parquet");
+            let path = format!("lake/charge/v=2/month={path}.parquet");
             let file = pinned.manifest.files.iter().find(|file| file.path == path).expect(&path);
             assert_eq!(file.run(), "run");
             PriceFile::of(folder.path(), file).unwrap().read(0, 0, usize::MAX).unwrap()
         };
         let october = frame("2026-10/run");
-        assert_eq!(cells(&october, "bill"), "1/2026-10 1/2026-10-05 1/2026-10-06 1/2026-10");
-        assert_eq!(cells(&october, &tag_column("user:Team")), "b - - -");
-        assert_eq!(cells(&october, &tag_column("user:team")), "c - - -");
-        assert_eq!(cells(&october, "estimated"), "- true false -");
-        assert_eq!(cells(&october, "run_id"), "run run run run");
-        let tags = r#"{"user:Team":"b","user:team":"c"} - - no JSON"#;
+        assert_eq!(cells(&october, "bill"), "1/2026-10 1/2026-10-05 1/2026-10-06 1/2026-10 2/2026-10");
+        assert_eq!(cells(&october, &tag_column("user:Team")), "b - - - d");
+        assert_eq!(cells(&october, &tag_column("user:team")), "c - - - -");
+        assert_eq!(cells(&october, "estimated"), "- true false - false");
+        assert_eq!(cells(&october, "run_id"), "run run run run run");
+        let tags = r#"{"user:Team":"b","user:team":"c"} - - no JSON {"user:Team":"d"}"#;
         assert_eq!(cells(&october, "tags"), tags);
+        assert_eq!(cells(&october, &extra_column("x")), "- - y - \"q\"");
+        assert_eq!(cells(&october, &extra_column("Z")), "- - - - w");
+        assert_eq!(cells(&october, &extra_column("Estimated")), "- true - - -");
+        assert_eq!(cells(&october, OTHER_EXTRA), "- - - - -");
+        assert!(october.column("extra").is_err(), "it is not stored");
         let files = pinned.manifest.files.iter().filter(|file| file.month() == Some("2026-09"));
         let rows: Vec<u64> = files.map(|file| file.rows).collect();
         assert_eq!(rows.iter().sum::<u64>(), 21);

@@ -280,22 +280,21 @@ fn effective(
     returned: &[bool],
     billed: &MoneyColumn,
 ) -> Result<MoneyColumn, String> {
-    let look =
-        |key: &str| Ok::<_, String>(piece.peek_money(key)?.unwrap_or_else(|| vec![None; piece.height()]));
-    let by_plan = look("savings_plan_savings_plan_effective_cost")?;
-    let by_reservation = look("reservation_effective_cost")?;
-    let committed = look("savings_plan_total_commitment_to_date")?;
-    let used = look("savings_plan_used_commitment")?;
-    let idle_upfront = look("reservation_unused_amortized_upfront_fee_for_billing_period")?;
-    let idle_recurring = look("reservation_unused_recurring_fee")?;
+    let by_plan = piece.peek_money("savings_plan_savings_plan_effective_cost")?;
+    let by_reservation = piece.peek_money("reservation_effective_cost")?;
+    let committed = piece.peek_money("savings_plan_total_commitment_to_date")?;
+    let used = piece.peek_money("savings_plan_used_commitment")?;
+    let idle_upfront = piece.peek_money("reservation_unused_amortized_upfront_fee_for_billing_period")?;
+    let idle_recurring = piece.peek_money("reservation_unused_recurring_fee")?;
+    let at = |amounts: &Option<MoneyColumn>, row: usize| amounts.as_ref().and_then(|amounts| amounts[row]);
     let rows = kinds.iter().zip(reservations.iter()).enumerate();
     Ok(rows
         .map(|(row, (kind, reservation))| match kind {
-            Some("SavingsPlanCoveredUsage") => by_plan[row],
-            Some("SavingsPlanRecurringFee") => Some(committed[row]? - used[row]?),
+            Some("SavingsPlanCoveredUsage") => at(&by_plan, row),
+            Some("SavingsPlanRecurringFee") => Some(at(&committed, row)? - at(&used, row)?),
             Some("SavingsPlanNegation" | "SavingsPlanUpfrontFee") => Some(0),
-            Some("DiscountedUsage") => by_reservation[row],
-            Some("RIFee") => Some(idle_upfront[row]? + idle_recurring[row]?),
+            Some("DiscountedUsage") => at(&by_reservation, row),
+            Some("RIFee") => Some(at(&idle_upfront, row)? + at(&idle_recurring, row)?),
             // A reservation's upfront fee is in the effective cost of the usage that it covers.
             Some("Fee") if reservation.is_some() => Some(0),
             Some("Refund") if returned[row] => Some(0),

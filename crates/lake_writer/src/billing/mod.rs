@@ -6,6 +6,8 @@ mod charges;
 mod compaction;
 mod coverage;
 mod cur;
+mod daily_sums;
+mod extra_columns;
 mod findings;
 mod focus;
 mod import;
@@ -25,6 +27,7 @@ mod tests;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use catalog::ports::{BillLayout, StoreError};
 use polars::prelude::{DataFrame, IntoColumn, StringChunked, StringChunkedBuilder};
@@ -32,6 +35,7 @@ use polars::prelude::{DataFrame, IntoColumn, StringChunked, StringChunkedBuilder
 use account_ids::AccountId;
 use charges::charge;
 pub(crate) use compaction::compact_bills;
+pub(crate) use extra_columns::stored_lines;
 use findings::BillFindings;
 pub(crate) use import::import;
 pub(crate) use month_files::MonthFiles;
@@ -75,27 +79,35 @@ pub(crate) fn read(
     check(layout, &headings).map_err(bad)?;
     let mut first = 1;
     let mut next = table.next().map_err(bad)?;
+    let mut mapped = None;
+    let mut take = |mapped: Option<(DataFrame, BillSummaries)>| match mapped {
+        Some((charges, part)) => {
+            merge(&mut bills, part);
+            sink(charges)
+        }
+        None => Ok(()),
+    };
     while let Some(frame) = next {
         let lines = std::mem::take(&mut table.lines);
         let rows =
             BillRows { layout, headings: &headings, frame: &frame, first, lines: &lines, source: &name };
-        // The next rows are read while these are mapped.
-        let (mapped, following) = rows.map_beside(|| table.next());
-        for (charges, part) in mapped.map_err(bad)? {
-            merge(&mut bills, part);
-            sink(charges)?;
-        }
+        let before = mapped.take();
+        // The rows before are taken, and the next ones are read, while these are mapped.
+        let (charges, (taken, following)) = rows.map_beside(|| (take(before), table.next()));
+        taken?;
+        mapped = Some(charges.map_err(bad)?);
         first += frame.height();
         next = following.map_err(bad)?;
     }
+    take(mapped)?;
     if bills.is_empty() {
         return Err(bad("it has no rows".into()));
     }
     Ok(bills)
 }
 
-/// Rows for which a thread of their own is a gain.
-const LEAST_ROWS: usize = 5_000;
+/// Rows that a thread maps at once. Their columns fit into a processor's cache.
+const PART_ROWS: usize = 5_000;
 
 /// Adds the bills of later rows of the same file.
 fn merge(bills: &mut BillSummaries, part: BillSummaries) {
@@ -130,18 +142,25 @@ type MappedRows = Result<(DataFrame, BillSummaries), String>;
 impl BillRows<'_> {
     /// Maps the rows in one thread for each processor, and calls a function meanwhile. Returns the
     /// charges in the order of the rows, or the first error, and the function's result.
-    fn map_beside<T>(
-        self,
-        meanwhile: impl FnOnce() -> T,
-    ) -> (Result<Vec<(DataFrame, BillSummaries)>, String>, T) {
-        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let rows = self.frame.height().div_ceil(threads).max(LEAST_ROWS);
+    fn map_beside<T>(self, meanwhile: impl FnOnce() -> T) -> (MappedRows, T) {
+        let parts = self.frame.height().div_ceil(PART_ROWS);
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(parts);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut mapped = Vec::new();
+            loop {
+                let part = next.fetch_add(1, Ordering::Relaxed);
+                if part >= parts {
+                    return mapped;
+                }
+                mapped.push((part, self.map_part(part * PART_ROWS, PART_ROWS)));
+            }
+        };
         std::thread::scope(|scope| {
-            let starts = (0..self.frame.height()).step_by(rows);
-            let started: Vec<_> = starts.map(|from| scope.spawn(move || self.map_part(from, rows))).collect();
+            let started: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
             let result = meanwhile();
-            let mapped = started.into_iter().map(|part| part.join().expect("mapping does not panic"));
-            (mapped.collect(), result)
+            let mapped = started.into_iter().flat_map(|part| part.join().expect("mapping does not panic"));
+            (joined(mapped.collect()), result)
         })
     }
 
@@ -153,6 +172,19 @@ impl BillRows<'_> {
         let charges = map(self.layout, &mut piece, self.source, &mut bills)?;
         Ok((charges, bills))
     }
+}
+
+/// Returns the charges of numbered parts in the order of the parts, or the first error.
+fn joined(mut parts: Vec<(usize, MappedRows)>) -> MappedRows {
+    parts.sort_unstable_by_key(|(part, _)| *part);
+    let mut parts = parts.into_iter().map(|(_, mapped)| mapped);
+    let (mut charges, mut bills) = parts.next().ok_or("it has an empty piece")??;
+    for mapped in parts {
+        let (more, part) = mapped?;
+        extra_columns::append(&mut charges, more).map_err(|e| e.to_string())?;
+        merge(&mut bills, part);
+    }
+    Ok((charges, bills))
 }
 
 /// The text of an empty field in the layout's CSV files.
@@ -192,8 +224,10 @@ fn map(
     };
     charges.constant("source_format", format);
     charges.constant("source", source);
-    charges.column("extra", Some(piece.rest()?));
     let mut frame = charges.finish()?;
+    for column in piece.rest()? {
+        frame.with_column(column).map_err(|e| e.to_string())?;
+    }
     CODES.iter().try_for_each(|name| check_codes(piece, &mut frame, name))?;
     let scopes = scopes(piece, &frame, source, bills)?;
     frame.with_column(scopes.into_column()).map_err(|e| e.to_string())?;

@@ -1,14 +1,16 @@
-//! The files of a run's bill lines: one for each billing month, with a column for each frequent
-//! tag.
+//! The files of a run's bill lines: one for each billing month, with a column for each frequent tag
+//! and each frequent entry of `extra`, and beside it one with their daily sums.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{Dataset, OTHER_TAGS, PARTITIONS, tag_column};
+use catalog::{Field, OTHER_EXTRA, OTHER_TAGS, PARTITIONS, ValueType, tag_column};
 use lake::LakeError;
 use polars::prelude::{BooleanChunked, Column, DataFrame, IntoColumn, PlSmallStr, PolarsError, PolarsResult};
 
 use super::charges::charge;
-use super::tag_columns::{MOST_COLUMNS, TagColumns};
+use super::daily_sums::DailySums;
+use super::extra_columns::{self, ExtraColumns};
+use super::tag_columns::{self, TagColumns};
 use crate::LakeWriter;
 use crate::parquet_appender::ParquetAppender;
 use crate::writer::WrittenFile;
@@ -33,9 +35,21 @@ struct RunName {
 #[derive(Default)]
 struct MonthFile {
     pending: Option<DataFrame>,
-    growing: Option<(ParquetAppender, Vec<String>)>,
+    growing: Option<GrowingFile>,
     /// The number of files begun so far.
     parts: usize,
+}
+
+/// A file that is being written.
+struct GrowingFile {
+    lines: ParquetAppender,
+    /// The keys of the tags with a column.
+    tags: Vec<String>,
+    /// The names of the columns of `extra`.
+    extra: Vec<String>,
+    sums: DailySums,
+    /// The name of the file of sums below the dataset's folder, without `.parquet`.
+    sums_name: String,
 }
 
 impl MonthFile {
@@ -51,11 +65,14 @@ impl MonthFiles {
         MonthFiles { run, months: BTreeMap::new(), written: Vec::new() }
     }
 
-    /// Adds lines with the dataset's columns, without `run_id`.
-    pub(crate) fn add(&mut self, frame: DataFrame) -> PolarsResult<()> {
-        for (month, lines) in by_month(frame)? {
+    /// Adds lines with the dataset's columns, without `run_id`, and with columns of `extra`. The
+    /// entries of `extra` that have no column are in `extra`.
+    pub(crate) fn add(&mut self, mut frame: DataFrame) -> PolarsResult<()> {
+        let estimated = estimated(&frame)?;
+        frame.with_column(estimated)?;
+        for (month, lines) in by_month(extra_columns::with_columns(frame)?)? {
             match &mut self.months.entry(month).or_default().pending {
-                Some(pending) => drop(pending.vstack_mut(&lines)?),
+                Some(pending) => extra_columns::append(pending, lines)?,
                 none => *none = Some(lines),
             }
         }
@@ -80,8 +97,8 @@ impl MonthFiles {
     pub(crate) fn finish(mut self, writer: &LakeWriter) -> Result<Vec<WrittenFile>, LakeError> {
         for (month, file) in &mut self.months {
             file.write(writer, &self.run, month, &mut self.written)?;
-            if let Some((appender, _)) = file.growing.take() {
-                self.written.push(appender.finish()?);
+            if let Some(growing) = file.growing.take() {
+                growing.finish(writer, &self.run, &mut self.written)?;
             }
         }
         Ok(self.written)
@@ -97,25 +114,27 @@ impl MonthFile {
         written: &mut Vec<WrittenFile>,
     ) -> Result<(), LakeError> {
         let Some(frame) = self.pending.take() else { return Ok(()) };
-        let misfit = |e: PolarsError| LakeError::Unusable(format!("rows of charge do not fit: {e}"));
-        let tags = frame.column("tags").and_then(|tags| tags.str()).map_err(misfit)?;
-        let mut split = self.growing.as_ref().map(|(_, keys)| TagColumns::split(tags, keys));
-        let keys = self.growing.as_ref().map_or(&[][..], |(_, keys)| keys);
-        let is_outgrown = |split: &TagColumns| {
-            // A column for a key that is on few lines is no gain.
-            keys.len() < MOST_COLUMNS && split.lines_with_others * 20 > frame.height()
+        let split = |growing: Option<&GrowingFile>| {
+            let (tags, extra) = growing.map_or((&[][..], &[][..]), |file| (&file.tags, &file.extra));
+            SplitLines::of(&frame, tags, extra).map_err(misfit)
         };
-        if split.as_ref().is_none_or(is_outgrown) {
-            let more = split.take().unwrap_or_else(|| TagColumns::split(tags, &[])).other_keys;
-            let keys: Vec<String> = keys.iter().cloned().chain(more).take(MOST_COLUMNS).collect();
-            if let Some((appender, _)) = self.growing.take() {
-                written.push(appender.finish()?);
+        let mut lines = split(self.growing.as_ref())?;
+        if self.growing.as_ref().is_none_or(|growing| lines.outgrow(growing)) {
+            let (mut tags, mut extra) = (lines.tags.other_keys, lines.extra.other_names);
+            if let Some(growing) = self.growing.take() {
+                tags.splice(0..0, growing.tags.iter().cloned());
+                extra.splice(0..0, growing.extra.iter().cloned());
+                growing.finish(writer, run, written)?;
             }
-            self.growing = Some((self.start(writer, run, month, &keys)?, keys));
+            tags.truncate(tag_columns::MOST_COLUMNS);
+            extra.truncate(extra_columns::MOST_COLUMNS);
+            self.growing = Some(self.start(writer, run, month, tags, extra)?);
+            lines = split(self.growing.as_ref())?;
         }
-        let (appender, keys) = self.growing.as_mut().expect("just begun");
-        let split = split.unwrap_or_else(|| TagColumns::split(tags, keys));
-        appender.add(stored(&frame, &run.id, keys, split).map_err(misfit)?)
+        let growing = self.growing.as_mut().expect("just begun");
+        growing.sums.add(&frame, &lines.tags).map_err(misfit)?;
+        let stored = lines.stored(&frame, &run.id, growing).map_err(misfit)?;
+        growing.lines.add(stored)
     }
 
     fn start(
@@ -123,39 +142,94 @@ impl MonthFile {
         writer: &LakeWriter,
         run: &RunName,
         month: &str,
-        keys: &[String],
-    ) -> Result<ParquetAppender, LakeError> {
+        tags: Vec<String>,
+        extra: Vec<String>,
+    ) -> Result<GrowingFile, LakeError> {
         self.parts += 1;
         let part = if self.parts == 1 { String::new() } else { format!(".{}", self.parts) };
-        let name = format!("{}{month}/{}{part}", PARTITIONS[1], run.file);
-        let mut more: Vec<String> = keys.iter().map(|key| tag_column(key)).collect();
+        let name = |folder: &str| format!("{folder}{month}/{}{part}", run.file);
+        let mut fields: Vec<Field> =
+            charge().fields().into_iter().filter(|field| field.name != "extra").collect();
+        let mut more: Vec<String> = tags.iter().map(|key| tag_column(key)).collect();
         more.push(OTHER_TAGS.into());
-        ParquetAppender::start(writer, charge(), &name, &more)
+        more.extend(extra.iter().cloned());
+        more.push(OTHER_EXTRA.into());
+        fields.extend(more.iter().map(|name| Field::new(name, ValueType::Text)));
+        let lines = ParquetAppender::start_with(writer, charge(), &name(PARTITIONS[1]), &fields)?;
+        let sums = DailySums::new(&tags);
+        Ok(GrowingFile { lines, tags, extra, sums, sums_name: name(PARTITIONS[2]) })
     }
 }
 
-/// Returns lines as they are stored: the dataset's columns, `run_id`, the columns of tags.
-fn stored(frame: &DataFrame, run_id: &str, keys: &[String], split: TagColumns) -> PolarsResult<DataFrame> {
-    let dataset: &Dataset = charge();
-    let mut columns: Vec<Column> = Vec::with_capacity(dataset.columns.len() + keys.len() + 2);
-    for column in dataset.columns {
-        columns.push(match column.name {
-            "estimated" => estimated(frame)?,
-            name => frame.column(name)?.clone(),
-        });
+impl GrowingFile {
+    /// Commits the file of lines, and that of their sums.
+    fn finish(
+        self,
+        writer: &LakeWriter,
+        run: &RunName,
+        written: &mut Vec<WrittenFile>,
+    ) -> Result<(), LakeError> {
+        written.push(self.lines.finish()?);
+        if let Some((fields, rows)) = self.sums.finish(&run.id).map_err(misfit)? {
+            let mut sums = ParquetAppender::start_with(writer, charge(), &self.sums_name, &fields)?;
+            sums.add(rows)?;
+            written.push(sums.finish()?);
+        }
+        Ok(())
     }
-    let run = PlSmallStr::from_str(run_id);
-    columns.push(Column::new_scalar(PlSmallStr::from_static("run_id"), run.into(), frame.height()));
-    for (key, values) in keys.iter().zip(split.columns) {
-        columns.push(values.with_name(PlSmallStr::from_str(&tag_column(key))).into_column());
+}
+
+fn misfit(error: PolarsError) -> LakeError {
+    LakeError::Unusable(format!("rows of charge do not fit: {error}"))
+}
+
+/// Tags and entries of `extra` of some lines, split into those with a column and the others.
+struct SplitLines {
+    tags: TagColumns,
+    extra: ExtraColumns,
+}
+
+impl SplitLines {
+    fn of(frame: &DataFrame, tags: &[String], extra: &[String]) -> PolarsResult<SplitLines> {
+        let tags = TagColumns::split(frame.column("tags")?.str()?, tags);
+        Ok(SplitLines { tags, extra: ExtraColumns::split(frame, extra)? })
     }
-    columns.push(split.others.with_name(PlSmallStr::from_static(OTHER_TAGS)).into_column());
-    DataFrame::new(frame.height(), columns)
+
+    /// Returns whether a file with more columns is a gain. A column for a key that is on few lines
+    /// is none.
+    fn outgrow(&self, growing: &GrowingFile) -> bool {
+        let is_frequent = |lines: usize| lines * 20 > self.tags.others.len();
+        (growing.tags.len() < tag_columns::MOST_COLUMNS && is_frequent(self.tags.lines_with_others))
+            || (growing.extra.len() < extra_columns::MOST_COLUMNS
+                && is_frequent(self.extra.lines_with_others))
+    }
+
+    /// Returns lines as they are stored: the dataset's columns without `extra`, `run_id`, and the
+    /// columns of tags and of `extra`.
+    fn stored(self, frame: &DataFrame, run_id: &str, growing: &GrowingFile) -> PolarsResult<DataFrame> {
+        let mut columns: Vec<Column> = Vec::with_capacity(frame.width() + growing.tags.len() + 3);
+        for column in charge().columns.iter().filter(|column| column.name != "extra") {
+            columns.push(frame.column(column.name)?.clone());
+        }
+        let run = PlSmallStr::from_str(run_id);
+        columns.push(Column::new_scalar(PlSmallStr::from_static("run_id"), run.into(), frame.height()));
+        for (key, values) in growing.tags.iter().zip(self.tags.columns) {
+            columns.push(values.with_name(PlSmallStr::from_str(&tag_column(key))).into_column());
+        }
+        columns.push(self.tags.others.with_name(PlSmallStr::from_static(OTHER_TAGS)).into_column());
+        columns.extend(self.extra.columns);
+        columns.push(self.extra.others.with_name(PlSmallStr::from_static(OTHER_EXTRA)).into_column());
+        DataFrame::new(frame.height(), columns)
+    }
 }
 
 /// Returns whether an amount may still change: of Cost Explorer alone, which says so in `extra`.
 fn estimated(frame: &DataFrame) -> PolarsResult<Column> {
+    let known = frame.column("estimated")?;
     let (formats, extra) = (frame.column("source_format")?.str()?, frame.column("extra")?.str()?);
+    if known.null_count() < known.len() {
+        return Ok(known.clone());
+    }
     let flag = |(format, extra): (Option<&str>, Option<&str>)| {
         let marked = || extra.is_some_and(|extra| extra.contains(r#""Estimated":"true""#));
         (format == Some("cost-explorer")).then(marked)

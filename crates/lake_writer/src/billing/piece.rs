@@ -1,9 +1,10 @@
 //! A piece of a billing file, with its columns under plain names. The caller takes the columns that
-//! it maps; the remaining ones become JSON.
+//! it maps; the remaining ones become columns of `extra`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use catalog::extra_column;
 use domain::{parse_exact, parse_rounded};
 use polars::prelude::{
     Column, DataFrame, DataType, IntoColumn, PlSmallStr, Series, StringChunked, StringChunkedBuilder,
@@ -203,11 +204,17 @@ impl<'a> BillPiece<'a> {
         Ok(found)
     }
 
-    /// Returns the columns that were not taken, as a JSON object of texts by the file's own names.
-    /// Null where all are empty.
-    pub(crate) fn rest(&self) -> Result<Column, String> {
-        let left = (0..self.headings.len()).filter(|at| !self.taken[*at]);
-        self.object("extra", left.map(|at| (at, self.headings[at].name.as_str())).collect())
+    /// Returns the columns that were not taken and are not empty, as texts in columns of `extra`.
+    pub(crate) fn rest(&self) -> Result<Vec<Column>, String> {
+        let mut columns = Vec::new();
+        for at in (0..self.headings.len()).filter(|at| !self.taken[*at]) {
+            let texts = self.texts(at)?;
+            if texts.null_count() < texts.len() {
+                let name = PlSmallStr::from_string(extra_column(&self.headings[at].name));
+                columns.push(texts.with_name(name).into_column());
+            }
+        }
+        Ok(columns)
     }
 
     /// Takes the columns whose names begin with one of the prefixes. Returns a JSON object of their

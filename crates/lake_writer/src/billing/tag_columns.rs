@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
-use polars::prelude::{PlSmallStr, StringChunked, StringChunkedBuilder};
+use polars::prelude::{PlHashMap, PlSmallStr, StringChunked, StringChunkedBuilder};
 
 /// The largest number of columns of tags in a file. AWS activates at most 500 keys, and few of them
 /// are on many lines.
@@ -33,7 +33,7 @@ impl TagColumns {
     /// Splits JSON objects of texts. A text that is no object has no tags.
     pub(crate) fn split(tags: &StringChunked, keys: &[String]) -> TagColumns {
         let places: HashMap<&str, usize> = keys.iter().map(String::as_str).zip(0..).collect();
-        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut known: PlHashMap<&str, usize> = PlHashMap::default();
         let mut distinct: Vec<SplitTags<'_>> = Vec::new();
         let mut last: (&str, usize) = ("", usize::MAX);
         let rows: Vec<Option<usize>> = tags

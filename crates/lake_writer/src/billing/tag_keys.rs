@@ -1,9 +1,9 @@
 //! The tag keys of each bill, and the keys that differ in their spelling alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::{bare_tag_key, plain_tag_key};
-use polars::prelude::{DataFrame, PolarsResult};
+use polars::prelude::{DataFrame, PlHashSet, PolarsResult};
 
 use super::tag_columns::entries;
 
@@ -17,7 +17,7 @@ impl TagKeys {
     /// Adds the keys of some lines.
     pub(crate) fn add(&mut self, frame: &DataFrame) -> PolarsResult<()> {
         let (bills, tags) = (frame.column("bill")?.str()?, frame.column("tags")?.str()?);
-        let mut seen = HashSet::new();
+        let mut seen = PlHashSet::default();
         for (bill, tags) in bills.iter().zip(tags.iter()) {
             let (Some(bill), Some(tags)) = (bill, tags) else { continue };
             if !seen.insert((bill, tags)) {

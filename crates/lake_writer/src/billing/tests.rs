@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use catalog::{Field, Page, Value, ValueType};
 use polars::prelude::AnyValue;
 
+use super::extra_columns::ExtraColumns;
 use super::*;
 
 fn open(path: &Path) -> std::io::Result<Box<dyn std::io::BufRead>> {
@@ -25,8 +26,14 @@ pub(super) fn shown(
     fs::write(&path, bytes).unwrap();
     let mut lines = Vec::new();
     let bills = read(layout, &path, &open, &mut |frame| {
-        let names = charge().columns.iter().map(|column| column.name);
-        assert!(names.eq(frame.get_column_names().iter().map(|name| name.as_str())));
+        let names: Vec<&str> = charge().columns.iter().map(|column| column.name).collect();
+        let found: Vec<&str> = frame.get_column_names().iter().map(|name| name.as_str()).collect();
+        let (own, more) = found.split_at(names.len());
+        assert_eq!(own, names);
+        assert!(more.iter().all(|name| name.starts_with("extra:")), "{more:?}");
+        let extra = ExtraColumns::split(&frame, &[]).unwrap().others;
+        let mut frame = frame;
+        frame.with_column(extra.with_name("extra".into()).into_column()).unwrap();
         for row in 0..frame.height() {
             let cell = |name: &&str| match frame.column(name).unwrap().get(row).unwrap() {
                 AnyValue::Null => "-".to_string(),

@@ -1,0 +1,3 @@
+-- The daily sums of these files. Files may have different columns of tags.
+SELECT {columns}, from_json(tag_lines, '[{"key": "VARCHAR", "lines": "BIGINT"}]') AS tag_lines
+FROM read_parquet([{files}], hive_partitioning = false, union_by_name = true)
