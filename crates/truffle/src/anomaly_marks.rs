@@ -50,13 +50,18 @@ pub(crate) struct AnomalyMark {
     pub(crate) value: Option<String>,
     /// The kind of the anomaly.
     pub(crate) kind: String,
+    /// The leaf behind most of it: its first driver.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) leaf: Option<String>,
 }
 
 impl AnomalyMark {
-    /// Returns whether both marks are about the same series and kind.
+    /// Returns whether both marks are about the same leaf and kind. Without leaves, they are about
+    /// the same value of a dimension.
     fn is_like(&self, other: &AnomalyMark) -> bool {
-        (&self.currency, &self.dimension, &self.value, &self.kind)
-            == (&other.currency, &other.dimension, &other.value, &other.kind)
+        let is_same = (&self.currency, &self.kind, &self.leaf) == (&other.currency, &other.kind, &other.leaf);
+        let is_same_value = (&self.dimension, &self.value) == (&other.dimension, &other.value);
+        is_same && (self.leaf.is_some() || is_same_value)
     }
 }
 
@@ -98,7 +103,7 @@ impl KnownMarks {
         self.newest.get(id).map(|mark| mark.answer)
     }
 
-    /// Returns the id of a marked anomaly of the same series and kind that is none, or was planned.
+    /// Returns the id of a marked anomaly of the same leaf and kind that is none, or was planned.
     /// An anomaly's own mark comes first.
     pub(crate) fn known_as(&self, id: &str, mark: &AnomalyMark) -> Option<(&str, MarkAnswer)> {
         let is_quiet = |known: &AnomalyMark| known.answer != MarkAnswer::Yes;
@@ -125,6 +130,7 @@ mod tests {
             dimension: "service_name".into(),
             value: Some("S3".into()),
             kind: kind.into(),
+            leaf: Some("1 / S3".into()),
         }
     }
 
@@ -137,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_quiets_its_series_and_kind_but_yes_does_not() {
+    fn a_mark_quiets_its_leaf_and_kind_but_yes_does_not() {
         let time = "2026-11-01T00:00:00Z";
         let check = |answer: MarkAnswer, id: &str, kind: &str, expected: Option<&str>| {
             let marks = known(&[("a1", mark(answer, time, "spike"))], "2026-11-20T00:00:00Z");
@@ -150,6 +156,23 @@ mod tests {
         check(MarkAnswer::No, "b2", "step", None);
         check(MarkAnswer::Yes, "a1", "spike", None);
         check(MarkAnswer::Yes, "b2", "spike", None);
+    }
+
+    #[test]
+    fn a_mark_of_the_total_does_not_quiet_the_total_of_another_leaf() {
+        let time = "2026-11-01T00:00:00Z";
+        let total = |leaf: &str| AnomalyMark {
+            dimension: "total".into(),
+            value: None,
+            leaf: Some(leaf.into()),
+            ..mark(MarkAnswer::Planned, time, "step")
+        };
+        let marks = known(&[("a1", total("1 / S3"))], "2026-11-20T00:00:00Z");
+        let is_quiet = |mark: &AnomalyMark| marks.known_as("b2", mark).is_some();
+        assert!(is_quiet(&total("1 / S3")) && !is_quiet(&total("1 / EC2")));
+        assert!(is_quiet(&mark(MarkAnswer::Yes, time, "step")));
+        let without_leaf = AnomalyMark { leaf: None, ..total("") };
+        assert!(!is_quiet(&without_leaf));
     }
 
     #[test]

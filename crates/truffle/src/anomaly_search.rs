@@ -68,7 +68,7 @@ pub(crate) struct FoundAnomaly {
     pub(crate) expected: Decimal,
     pub(crate) actual: Decimal,
     pub(crate) score: f64,
-    /// The marked anomaly of the same series and kind, because of which this one is quiet.
+    /// The marked anomaly of the same leaf and kind, because of which this one is quiet.
     pub(crate) known_as: Option<String>,
     pub(crate) feedback: Option<MarkAnswer>,
     pub(crate) drivers: Vec<CostDriver<LeafName>>,
@@ -89,6 +89,7 @@ impl FoundAnomaly {
             dimension: self.dimension.clone(),
             value: self.value.clone(),
             kind: self.kind.name().into(),
+            leaf: self.drivers.first().and_then(|driver| driver.leaf.as_ref()).map(LeafName::text),
         }
     }
 

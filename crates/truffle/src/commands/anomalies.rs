@@ -59,8 +59,8 @@ pub struct AnomaliesArgs {
 /// The actions of `truffle anomalies`.
 #[derive(Debug, Subcommand)]
 pub enum AnomalyAction {
-    /// Mark an anomaly: yes it was one, no it was none, or it was planned. No and planned quiet
-    /// later anomalies of the same kind in the same leaf or group
+    /// Mark an anomaly: yes it was one, no it was none, or it was planned. No and planned quiet all
+    /// anomalies of the same kind that come mostly from the same leaf
     Mark(AnomalyMarkArgs),
 }
 
@@ -264,7 +264,7 @@ fn driver_entries(driver: &CostDriver<LeafName>) -> Vec<(String, Value)> {
 /// Returns the table for people.
 fn table(found: &[&FoundAnomaly]) -> TableView {
     let first = found.first().map(|one| one.currency.as_str()).unwrap_or_default();
-    let is_alone = found.iter().all(|one| one.currency == first);
+    let is_alone = !found.is_empty() && found.iter().all(|one| one.currency == first);
     let column = |name: &str, align: Align| {
         let column = TableColumn::named(name, align);
         match align == Align::Right && is_alone && name != "impact_percent" {
