@@ -65,7 +65,8 @@ pub(crate) struct GeneratedSeries {
     pub(crate) family: Family,
     /// The leaves: one, or usage, fees and refunds where the source has categories.
     pub(crate) leaves: Vec<CostLeaf>,
-    /// The refund of each day, also where it is part of the only leaf.
+    /// The refund of each day, also where it is part of the only leaf. The anomalies use it.
+    #[allow(dead_code, reason = "one of the two examples uses it")]
     pub(crate) refunds: Vec<f64>,
 }
 
