@@ -124,10 +124,10 @@ impl CostHistory {
         let excess: Vec<f64> = plain.iter().zip(&levels).map(|(value, level)| value - level).collect();
         let usual = usual_sizes(&excess);
         let is_far = |at: usize| excess[at].abs() > OUTLIER * usual[at].max(LEAST_SHARE * levels[at].abs());
-        for index in 0..count {
+        for (index, level) in levels.iter().enumerate() {
             let is_alone = (index == 0 || !is_far(index - 1)) && (index + 1 >= count || !is_far(index + 1));
             if is_far(index) && is_alone && count > 14 {
-                self.values[index] = levels[index] * self.factor(index);
+                self.values[index] = level * self.factor(index);
             }
         }
     }
@@ -144,10 +144,8 @@ impl CostHistory {
         let mut index = count - STEP_DAYS;
         while index > NEAR_DAYS {
             if let Some(ratio) = step_ratio(&plain, index, noise) {
-                for earlier in 0..index {
-                    plain[earlier] *= ratio;
-                    self.values[earlier] *= ratio;
-                }
+                plain[..index].iter_mut().for_each(|value| *value *= ratio);
+                self.values[..index].iter_mut().for_each(|value| *value *= ratio);
                 index = index.saturating_sub(NEAR_DAYS - 1);
             }
             index -= 1;

@@ -6,7 +6,7 @@ pub(crate) fn median(values: &mut [f64]) -> f64 {
         return 0.0;
     }
     // Selects instead of sorting: a walk over a series takes four medians a day.
-    let (middle, is_even) = (values.len() / 2, values.len() % 2 == 0);
+    let (middle, is_even) = (values.len() / 2, values.len().is_multiple_of(2));
     let (lower, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
     match lower.iter().copied().max_by(f64::total_cmp).filter(|_| is_even) {
         Some(below) => (below + *upper) / 2.0,

@@ -24,7 +24,7 @@ pub(crate) fn resolve(host: &str, port: u16, allow_private: bool) -> Result<Vec<
 /// network, a link, a test network, or a group. Such a block of IPv4 is private inside IPv6 too.
 ///
 /// Blocks: IANA's special-purpose address registries for IPv4 and IPv6 (RFC 6890).
-pub fn is_private(address: IpAddr) -> bool {
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
         IpAddr::V6(address) => {

@@ -5,6 +5,5 @@ mod address;
 mod mail;
 mod post;
 
-pub use address::is_private;
 pub use mail::{AlertMail, MailServer, MailTls};
-pub use post::{AlertPost, is_usable_url};
+pub use post::AlertPost;

@@ -54,11 +54,6 @@ impl AlertPost<'_> {
     }
 }
 
-/// Returns whether a text is a URL that an alert can be posted to. `http` needs `allow_private`.
-pub fn is_usable_url(url: &str, allow_private: bool) -> bool {
-    parts(url).is_some_and(|(_, _, secure)| secure || allow_private)
-}
-
 /// Returns host, port, and whether the connection is secure.
 fn parts(url: &str) -> Option<(String, u16, bool)> {
     let url: Uri = url.parse().ok()?;
@@ -106,24 +101,20 @@ impl Resolver for JudgedAddresses {
 
 #[cfg(test)]
 mod tests {
-    use super::{AlertPost, is_usable_url};
+    use super::AlertPost;
     use std::io::{Read, Write};
     use std::net::TcpListener;
 
     #[test]
-    fn only_https_is_usable_without_permission() {
-        for (url, public, private) in [
-            ("https://hooks.example/T0/abc", true, true),
-            ("https://hooks.example:8443/", true, true),
-            ("http://127.0.0.1:9/x", false, true),
-            ("https://user:word@hooks.example/", false, false),
-            ("ftp://hooks.example/", false, false),
-            ("hooks.example/x", false, false),
-            ("https://", false, false),
-            ("file:///etc/passwd", false, false),
+    fn an_address_that_is_no_webhook_is_refused() {
+        for url in [
+            "https://user:word@hooks.example/",
+            "ftp://hooks.example/",
+            "hooks.example/x",
+            "https://",
+            "file:///etc/passwd",
         ] {
-            assert_eq!(is_usable_url(url, false), public, "{url}");
-            assert_eq!(is_usable_url(url, true), private, "{url}");
+            assert_eq!(post(url, true), Err("the url is not one of a webhook".to_string()), "{url}");
         }
     }
 
