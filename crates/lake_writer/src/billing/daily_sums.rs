@@ -45,6 +45,9 @@ const LARGEST: i128 = 10_i128.pow(38) - 1;
 
 const DAY: i64 = 86_400_000_000;
 
+/// A column of sums and its figure.
+type NamedFigure<T> = (&'static str, fn(&DailySum) -> T);
+
 /// The sums of the lines that were added.
 pub(crate) struct DailySums {
     keys: Vec<TextIds>,
@@ -313,9 +316,9 @@ impl DailySums {
     }
 
     fn key_columns(&self) -> Vec<Column> {
-        let mut rows: Vec<(&Box<[u32]>, u32)> = self.rows.iter().map(|(key, row)| (key, *row)).collect();
+        let mut rows: Vec<(&[u32], u32)> = self.rows.iter().map(|(key, row)| (&**key, *row)).collect();
         rows.sort_unstable_by_key(|(_, row)| *row);
-        let start = |(key, _): &(&Box<[u32]>, u32)| day_of_word(key[0]).map(|day| day * DAY);
+        let start = |(key, _): &(&[u32], u32)| day_of_word(key[0]).map(|day| day * DAY);
         let mut columns = vec![instants("charge_period_start", rows.iter().map(start).collect())];
         let names = KEYS.iter().map(|name| name.to_string());
         let names = names.chain(self.tags.iter().map(|tag| tag_column(&tag.key)));
@@ -329,7 +332,7 @@ impl DailySums {
 
     fn sum_columns(&self) -> PolarsResult<Vec<Column>> {
         let mut columns = Vec::new();
-        let amounts: [(&str, fn(&DailySum) -> i128); 3] = [
+        let amounts: [NamedFigure<i128>; 3] = [
             ("billed_cost", |sum| sum.billed),
             ("counted_effective_cost", |sum| sum.counted),
             ("list_cost", |sum| sum.listed),
@@ -338,7 +341,7 @@ impl DailySums {
             let amounts: Vec<i128> = self.sums.iter().map(amount).collect();
             columns.push(Series::new(name.into(), amounts).into_decimal(38, 18)?.into());
         }
-        let counts: [(&str, fn(&DailySum) -> i64); 4] = [
+        let counts: [NamedFigure<i64>; 4] = [
             ("lines", |sum| sum.lines),
             ("counted_lines", |sum| sum.counted_lines),
             ("stated_lines", |sum| sum.stated_lines),

@@ -157,7 +157,7 @@ impl BillRows<'_> {
             }
         };
         std::thread::scope(|scope| {
-            let started: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+            let started: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
             let result = meanwhile();
             let mapped = started.into_iter().flat_map(|part| part.join().expect("mapping does not panic"));
             (joined(mapped.collect()), result)
