@@ -447,13 +447,13 @@ fn daily_sums_give_the_answers_of_their_lines_and_end_with_their_statement() {
     const LINES: usize = 12_000;
     let (summed, plain) = (Desk::default(), Desk::default());
     let import = |desk: &Desk, file: &str, more: &[&str]| {
-        let words = ["import", "cur", file, "--covers", "all"];
+        let words = ["import", "cur", file, "--observed-at", "2026-11-01"];
         desk.collector(&[&words[..], more].concat()).expect_success()
     };
-    import(&summed, &varied_lines(&summed, "all.csv", 0..LINES), &["--observed-at", "2026-11-01"]);
+    import(&summed, &varied_lines(&summed, "all.csv", 0..LINES), &["--covers", "all"]);
     // A file of few lines has no sums.
     for (name, part) in [("one.csv", 0..LINES / 2), ("two.csv", LINES / 2..LINES)] {
-        import(&plain, &varied_lines(&plain, name, part), &["--observed-at", "2026-11-01", "--partial"]);
+        import(&plain, &varied_lines(&plain, name, part), &["--partial"]);
     }
     assert_eq!((sums_of(&summed).len(), sums_of(&plain).len()), (1, 0));
     let expected = answers_of_costs(&plain);

@@ -95,13 +95,16 @@ struct CheckedCosts {
     forecast: Option<HistoryForecast>,
 }
 
+/// The costs that a budget is about: budgets with the same key share them.
+type CostKey = (CostMetric, Vec<CostDimension>);
+
 /// Checks the budgets, each in the period of the newest complete day or of `through`.
 pub(crate) fn check_budgets(
     budgets: Vec<CheckedBudget>,
     through: Option<Day>,
     ports: &CommandPorts<'_>,
 ) -> Result<Vec<BudgetReport>, Failure> {
-    let mut loaded: Vec<((CostMetric, Vec<CostDimension>), Result<CheckedCosts, Failure>)> = Vec::new();
+    let mut loaded: Vec<(CostKey, Result<CheckedCosts, Failure>)> = Vec::new();
     let mut reports = Vec::new();
     for budget in budgets {
         let mut dimensions = budget.filter.dimensions();

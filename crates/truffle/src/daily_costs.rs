@@ -249,7 +249,7 @@ pub(crate) fn month_text(day: Day) -> String {
 
 fn newest_month(statements: &[CostStatementRow]) -> Option<Day> {
     let valid = statements.iter().filter(|one| one.is_valid);
-    valid.filter_map(|one| period(one)).map(|period| period.first.month_start()).max()
+    valid.filter_map(period).map(|period| period.first.month_start()).max()
 }
 
 fn period(statement: &CostStatementRow) -> Option<StatementPeriod> {

@@ -10,10 +10,13 @@ pub(crate) struct Rival {
     threshold: f64,
 }
 
+/// A rule's name, and its score of a day.
+type NamedScore = (&'static str, fn(&[f64], usize) -> f64);
+
 /// The rivals with their thresholds.
 pub(crate) fn calibrated() -> Vec<Rival> {
     let all: Vec<JudgedSeries> = CALIBRATION_SEEDS.flat_map(|seed| JudgedSeries::all(seed, 1.0)).collect();
-    let scores: [(&'static str, fn(&[f64], usize) -> f64); 3] = [
+    let scores: [NamedScore; 3] = [
         ("mean and sd of 28 days", deviation_of_four_weeks),
         ("median of three weekdays", change_from_weekdays),
         ("change against 7 days", change_from_week),

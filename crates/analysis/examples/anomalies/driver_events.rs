@@ -30,13 +30,12 @@ fn is_first_right(bill: usize, series: &[JudgedSeries], random: &mut RandomStrea
     let all: f64 = leaves.iter().map(|leaf| cost(leaf)).sum();
     // Moves of 5 to 20 % of the bill; in every third bill they add up to 0.
     let first = all * random.between(0.05, 0.20);
-    let is_balanced = bill % 3 == 0;
+    let is_balanced = bill.is_multiple_of(3);
     let second = if is_balanced { -first } else { first * random.between(-0.8, 0.8) };
     let (a, b) = (random.whole(0, LEAVES - 1), random.whole(0, LEAVES - 2));
     let b = if b >= a { b + 1 } else { b };
-    for day in begin..begin + DAYS {
-        leaves[a][day] += first;
-        leaves[b][day] += second;
+    for (leaf, move_by) in [(a, first), (b, second)] {
+        leaves[leaf][begin..begin + DAYS].iter_mut().for_each(|cost| *cost += move_by);
     }
     let contributions =
         leaves.iter().enumerate().map(|(leaf, values)| (leaf, contribution(values, begin, series)));

@@ -88,7 +88,7 @@ impl EventKind {
         detect: &dyn Fn(&JudgedSeries, &[f64]) -> Vec<usize>,
     ) -> bool {
         let begin = random.whole(BEGINS.0, BEGINS.1);
-        let size = if event % 2 == 0 { self.size } else { -self.size };
+        let size = if event.is_multiple_of(2) { self.size } else { -self.size };
         let changed: Vec<f64> = series
             .values
             .iter()

@@ -53,11 +53,11 @@ impl WeekScores {
         for ((values, actual), forecast) in train.iter().zip(test).zip(&forecasts) {
             let changes: f64 = values.windows(2).map(|pair| (pair[1] - pair[0]).abs()).sum();
             let scale = changes / (values.len() - 1) as f64;
-            for week in 0..HORIZON {
-                let error = (actual[week] - forecast.values[week]).abs();
+            for (week, actual) in actual.iter().enumerate().take(HORIZON) {
+                let error = (actual - forecast.values[week]).abs();
                 let (half_80, half_95) = (forecast.half_widths[0][week], forecast.half_widths[1][week]);
                 sums.mase += error / scale;
-                sums.naive_mase += (actual[week] - values[values.len() - 1]).abs() / scale;
+                sums.naive_mase += (actual - values[values.len() - 1]).abs() / scale;
                 sums.within_80 += f64::from(u8::from(error <= half_80));
                 sums.within_95 += f64::from(u8::from(error <= half_95));
                 sums.msis += (2.0 * half_95 + 2.0 / 0.05 * (error - half_95).max(0.0)) / scale;

@@ -185,6 +185,9 @@ struct CostRow {
     share_percent: Option<f64>,
 }
 
+/// The values of the dimensions, and their costs.
+type ValuedCosts = (Vec<Option<String>>, ComparedCosts);
+
 /// Returns the rows of each currency, the highest first, and one row with the sum of the rest.
 fn top_rows(
     groups: BTreeMap<GroupKey, ComparedCosts>,
@@ -192,7 +195,7 @@ fn top_rows(
     top: usize,
     dimensions: usize,
 ) -> Vec<CostRow> {
-    let mut of_currency: BTreeMap<String, Vec<(Vec<Option<String>>, ComparedCosts)>> = BTreeMap::new();
+    let mut of_currency: BTreeMap<String, Vec<ValuedCosts>> = BTreeMap::new();
     for ((currency, values), group) in groups {
         of_currency.entry(currency).or_default().push((values, group));
     }

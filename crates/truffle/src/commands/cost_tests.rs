@@ -1,5 +1,7 @@
 //! Runs the commands about costs against bills in memory.
 
+#![allow(clippy::disallowed_methods, reason = "the files of budgets and drawings are written and read")]
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;

@@ -247,6 +247,11 @@ fn add(one: LeafChange, other: LeafChange) -> LeafChange {
     one.zip(other).map(|(one, other)| one.plus(&other))
 }
 
+/// Returns the sum; `None` if a change is not known.
+fn sum(changes: impl Iterator<Item = LeafChange>) -> LeafChange {
+    changes.reduce(add).unwrap_or_else(|| Some(CostChange::default()))
+}
+
 /// A row of the answer; `key` is `None` for the sum of the others.
 struct TrendRow {
     currency: String,
@@ -278,7 +283,7 @@ fn top_rows(changes: BTreeMap<TrendKey, LeafChange>, top: usize) -> Vec<TrendRow
             change,
         }));
         if !rest.is_empty() {
-            let sum = rest.iter().fold(Some(CostChange::default()), |sum, (_, change)| add(sum, *change));
+            let sum = sum(rest.iter().map(|(_, change)| *change));
             rows.push(TrendRow { currency, key: None, others: rest.len(), change: sum });
         }
     }

@@ -101,7 +101,7 @@ fn the_rows_add_up_to_the_whole_whatever_their_number() {
     for (top, expected) in [(0, 4), (1, 2), (2, 3), (3, 4), (9, 4)] {
         let rows = top_rows(changes(leaves()), top);
         assert_eq!(rows.len(), expected, "--top {top}");
-        let sum = rows.iter().fold(Some(CostChange::default()), |sum, row| add(sum, row.change)).unwrap();
+        let sum = sum(rows.iter().map(|row| row.change)).unwrap();
         assert_eq!(sum.total().to_decimal(), "27.5".parse().ok());
         assert_eq!(rows[0].change.unwrap().total().to_decimal(), "40".parse().ok());
         assert!(report(&rows, 1).is_ok_and(|report| report.page.rows.len() == expected));
