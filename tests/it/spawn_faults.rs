@@ -288,7 +288,7 @@ impl User {
                 wrong(found.is_empty() && is_success, "a success without an instance")
             }
             // The first command may have done everything.
-            _ if !is_continued && !(again.code == NO_MATCH && command.may_be_over()) => {
+            _ if !(is_continued || again.code == NO_MATCH && command.may_be_over()) => {
                 Some("it was not continued".to_string())
             }
             LeftResources::Terminated => wrong(instance.is_some(), "an instance is left"),

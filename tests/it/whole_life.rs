@@ -235,7 +235,9 @@ fn an_instance_is_delivered_warned_extended_stopped_started_ended_when_idle_and_
     machine.power_on();
     let Some(console) = wait_for("the host keys on the console", || machine.console()) else {
         println!("skipped: systemd cannot be process 1 of namespaces here");
-        return launch.kill().unwrap();
+        launch.kill().unwrap();
+        launch.wait().unwrap();
+        return;
     };
     call_control(&url, "console", &json!({ "instance": id, "text": console }));
     advance_clock(&url, 300);

@@ -8,7 +8,7 @@ rm -rf "$folder"
 mkdir -m 700 "$folder" || fail 14 "$folder cannot be created"
 trap 'rm -rf "$folder"' EXIT
 # Without a trap of its own, a signal ends dash without the trap of EXIT.
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 if ! has_digest "$program" "$2"; then
     # A connection can break without an end of its stream.
     timeout 180 head -c "$1" >"$folder/spawnd"
