@@ -71,8 +71,8 @@ impl DataFile {
 
     /// Checks that the path is one that a lake gives to a file of this dataset:
     /// `lake/<dataset>/v=<version>/<name>.parquet`, or the same in a folder `family=<family>`,
-    /// `month=<month>` or `sums=<month>`. So it never leads out of the lake, and has no character with a meaning in
-    /// SQL or in a pattern. The error is a lowercase fragment.
+    /// `month=<month>` or `sums=<month>`. So it never leads out of the lake, and has no character
+    /// with a meaning in SQL or in a pattern. The error is a lowercase fragment.
     pub fn check_path(&self) -> Result<(), String> {
         let wrong = || format!("{:?} is not a path of a file of {:?}", self.path, self.dataset);
         let folder = format!("lake/{}/v={}/", self.dataset, self.version);
@@ -113,14 +113,14 @@ impl DataFile {
         self.path.split('/').find_map(|part| part.strip_prefix(PARTITIONS[2]))
     }
 
-    /// Returns the number of the dataset's rows in the file: none in daily sums, which repeat those of
-    /// another file.
+    /// Returns the number of the dataset's rows in the file: none in daily sums, which repeat those
+    /// of another file.
     pub fn own_rows(&self) -> u64 {
         if self.is_daily_sums() { 0 } else { self.rows }
     }
 
-    /// Returns the path of the daily sums of a file with the bill lines of one month. A month of few
-    /// lines has no such file.
+    /// Returns the path of the daily sums of a file with the bill lines of one month. A month of
+    /// few lines has no such file.
     pub fn daily_sums_path(&self) -> String {
         self.path.replacen(&format!("/{}", PARTITIONS[1]), &format!("/{}", PARTITIONS[2]), 1)
     }
@@ -134,8 +134,8 @@ pub const PARTITIONS: [&str; 3] = ["family=", "month=", "sums="];
 /// null.
 pub const OTHER_TAGS: &str = "other_tags";
 
-/// The column with the entries of `extra` that have no column in their file: a JSON object of texts,
-/// or null.
+/// The column with the entries of `extra` that have no column in their file: a JSON object of
+/// texts, or null.
 pub const OTHER_EXTRA: &str = "other_extra";
 
 /// Returns whether a name has letters, digits, `-`, `_` and single dots, and begins with a letter

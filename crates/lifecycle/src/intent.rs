@@ -106,8 +106,8 @@ impl DaemonState {
         }
     }
 
-    /// Withdraws a pause that persists: while the daemon runs, the clock runs. The pause of a daemon
-    /// that was replaced is withdrawn at once.
+    /// Withdraws a pause that persists: while the daemon runs, the clock runs. The pause of a
+    /// daemon that was replaced is withdrawn at once.
     fn withdraw_failed_stop(&mut self, paused: bool) {
         if !paused || self.ending.is_some() {
             self.intent.paused_since = None;

@@ -30,8 +30,8 @@ pub(crate) struct IntentState {
     pub(crate) seen: String,
 }
 
-/// The pause that a daemon writes into the tag as the last thing, because the machine may be shutting
-/// down.
+/// The pause that a daemon writes into the tag as the last thing, because the machine may be
+/// shutting down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ExitPause {
     /// The tag has another intent.

@@ -93,8 +93,8 @@ pub(crate) fn on_demand_prices(
     ask("price/current", &[("regions", regions), ("os", os)], warehouse, now)
 }
 
-/// Returns the newest spot price of each zone for a launch with an image of this platform, the lowest
-/// first.
+/// Returns the newest spot price of each zone for a launch with an image of this platform, the
+/// lowest first.
 ///
 /// # Errors
 /// The warehouse cannot be read; the text is the reason.

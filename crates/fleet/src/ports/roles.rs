@@ -21,7 +21,7 @@ pub struct PoliciesQuery<'a> {
 }
 
 impl<'a> RoleQuery<'a> {
-    /// Returns the query for a role with all its policies. `inline` names the inline policy to read.
+    /// Returns the query for a role with all its policies. `inline` names the inline policy.
     pub fn whole(name: &'a str, inline: &'a str) -> RoleQuery<'a> {
         RoleQuery { name, policies: Some(PoliciesQuery { inline, unless_id: None }) }
     }

@@ -18,9 +18,9 @@ use crate::ssh::{ConfigHost, HostMaker, config_files, forget_host_keys, is_own};
 /// else after a question on the terminal.
 ///
 /// A name becomes a name for ssh if it has only letters, digits, - and _, if no other of your
-/// instances has it, and if your own configuration does not have it. The id always is one. Instances
-/// that you launch, start or connect to later are added, and terminated ones are removed. With
-/// --account, ssh uses the credentials of that profile from then on.
+/// instances has it, and if your own configuration does not have it. The id always is one.
+/// Instances that you launch, start or connect to later are added, and terminated ones are removed.
+/// With --account, ssh uses the credentials of that profile from then on.
 #[derive(Debug, Args)]
 pub struct SshConfigArgs {
     /// Regions to read; instances of the others stay [default: all that the account can use]

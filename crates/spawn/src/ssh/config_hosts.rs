@@ -99,8 +99,8 @@ pub(crate) fn connect_key(ports: &Ports<'_>) -> Result<(PathBuf, PublicKey), Fai
     }
 }
 
-/// Writes one instance of the caller into the configuration, if `spawn ssh-config` made one. Returns
-/// the name under which ssh reaches it.
+/// Writes one instance of the caller into the configuration, if `spawn ssh-config` made one.
+/// Returns the name under which ssh reaches it.
 pub(crate) fn update_host(
     instance: &InstanceView,
     caller: &CallerAccount,
