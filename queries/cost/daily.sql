@@ -12,13 +12,7 @@
 -- $through timestamp = now  the last day
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
-    CAST(greatest(
-        date_trunc('month', billing_period_start),
-        least(
-            charge_period_start,
-            date_trunc('month', billing_period_start) + INTERVAL 1 MONTH - INTERVAL 1 DAY
-        )
-    ) AS DATE) AS day,
+    charge_day(charge_period_start, billing_period_start) AS day,
     split_part(bill, '/', 1) AS payer,
     billing_currency,
     charge_category,

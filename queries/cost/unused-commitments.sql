@@ -5,7 +5,7 @@
 -- (cost/statements), and otherwise unknown. Currencies are never added.
 -- $as_of timestamp = now  use the newest data at or before this instant
 SELECT
-    CAST(charge_period_start AS DATE) AS day,
+    charge_day(charge_period_start, billing_period_start) AS day,
     split_part(bill, '/', 1) AS payer,
     billing_currency,
     charge_category,

@@ -17,8 +17,17 @@ pub(crate) fn note_cost_footer(
     now: Timestamp,
 ) -> Result<(), Failure> {
     printer.note(&completeness(history));
-    let month = month_text(history.newest_month);
-    let page = ports.answer("cost/newest-usage", &[("month", &month)])?;
+    note_bills_footer(&month_text(history.newest_month), ports, printer, now)
+}
+
+/// Prints the age of the newest usage in the bills of a month, and the gaps.
+pub(crate) fn note_bills_footer(
+    month: &str,
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let page = ports.answer("cost/newest-usage", &[("month", month)])?;
     let bills = rows::<NewestUsageRow>(page)?.pop();
     let facts = AnswerFacts { bills, lines_without_effective_cost: 0 };
     let runs = ports.answer("data/runs", &[("scopes", "all")])?;

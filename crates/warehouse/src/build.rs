@@ -31,9 +31,10 @@ const IS_SPLIT: &str = include_str!("../../../queries/build/is_split.sql");
 pub(crate) const OF_ACCOUNT: &str = include_str!("../../../queries/build/of_account.sql");
 
 /// The macros of the questions, in the order of their creation.
-const MACROS: [&str; 8] = [
+const MACROS: [&str; 9] = [
     include_str!("../../../queries/views/valid_at.sql"),
     include_str!("../../../queries/views/billing_month_start.sql"),
+    include_str!("../../../queries/views/charge_day.sql"),
     include_str!("../../../queries/views/tag_key.sql"),
     include_str!("../../../queries/views/charge_of_month.sql"),
     include_str!("../../../queries/views/charge_of_tag.sql"),

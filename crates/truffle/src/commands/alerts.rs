@@ -11,11 +11,11 @@ use crate::anomaly_marks::KnownMarks;
 use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, check_length};
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::BudgetEntry;
+use crate::cost_footer::note_bills_footer;
 use crate::cost_text::amount_cell;
 use crate::daily_costs::{
     BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
 };
-use crate::footer::note_footer;
 use crate::user_files::UserFile;
 
 /// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.
@@ -54,7 +54,7 @@ pub fn run_alerts(
     alerts.extend(anomaly_alerts(through, ports, printer)?);
     let page = Page { fields: CostAlert::fields(), rows: alerts.iter().map(CostAlert::row).collect() };
     printer.report(&Report::plain(page).default_columns(COLUMNS), ports.encode)?;
-    note_footer(ports, printer, &["charge"], "all", now)?;
+    note_bills_footer("latest", ports, printer, now)?;
     let unseen: Vec<&BudgetReport> =
         reports.iter().filter(|report| report.state == BudgetState::Unseen).collect();
     for report in &unseen {

@@ -9,9 +9,9 @@ use domain::{Decimal, Timestamp};
 use crate::CommandPorts;
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::{BudgetEntry, BudgetPeriod};
+use crate::cost_footer::note_bills_footer;
 use crate::cost_text::{amount_cell, percent, percent_cell};
 use crate::daily_costs::{CostMetric, day_text, read_through};
-use crate::footer::note_footer;
 use crate::user_files::{UserFile, check_name};
 
 /// Set, list, check and remove budgets.
@@ -221,7 +221,7 @@ fn run_check(
     let budgets = CheckedBudget::read_all(kept, &ports.settings.dimensions)?;
     let reports = check_budgets(budgets, through, ports)?;
     printer.report(&check_report(&reports), ports.encode)?;
-    note_footer(ports, printer, &["charge"], "all", now)?;
+    note_bills_footer("latest", ports, printer, now)?;
     let of_state = |state: BudgetState| -> Vec<&BudgetReport> {
         reports.iter().filter(|report| report.state == state).collect()
     };
