@@ -1,5 +1,5 @@
--- The day of a charge: that on which it begins, or the nearest day of its billing month, so that the
--- days of a month add up to its bill.
+-- The day of a charge: that on which it begins, or the nearest day of its billing month, so that
+-- the days of a month add up to its bill.
 CREATE MACRO charge_day(charge_start, period_start) AS (
     CAST(greatest(
         date_trunc('month', period_start),
