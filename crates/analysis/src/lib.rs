@@ -1,4 +1,6 @@
-//! Daily costs: what a month will cost, what was unusual, and why a cost changed.
+//! Daily costs: what a month will cost, what was unusual, and why a cost changed. Prices: from when
+//! on a way to pay costs less than another one, and the effect of a customer's discounts. Capacity:
+//! whether instances can be had in a region.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -8,9 +10,11 @@ mod anomaly;
 mod anomaly_tests;
 mod backtest;
 mod candidates;
+mod capacity;
 mod change;
 mod coverage;
 mod day;
+mod discount;
 mod drift;
 mod drivers;
 mod exact_cost;
@@ -20,6 +24,7 @@ mod history;
 mod interval;
 mod leaf;
 mod numbers;
+mod purchase_options;
 mod regression;
 mod schedule;
 mod selection;
@@ -28,9 +33,11 @@ mod shares;
 mod weeks;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
+pub use capacity::{CapacityFacts, CapacityVerdict, PlacementScore, QuotaUse, VerdictRule, judge_capacity};
 pub use change::{CostChange, PricedUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
+pub use discount::{Discount, DiscountRate, DiscountTie, DiscountedProduct, find_discount};
 pub use drivers::{CostDriver, find_drivers};
 pub use exact_cost::ExactCost;
 pub use expectation::DayExpectation;
@@ -38,5 +45,8 @@ pub use forecast::{
     CostForecast, CostInterval, DayForecast, ForecastError, ForecastSettings, GroupForecast, MonthForecast,
 };
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
+pub use purchase_options::{
+    BandRate, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions, saving_percent,
+};
 pub use series::DailyCosts;
 pub use weeks::{WeekForecast, forecast_weeks};
