@@ -68,15 +68,21 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow,
-        OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
+        CapacityBlockRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, DiscountRow,
+        FreeReservationRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow, PlacementScoreRow, PriceChangeRow,
+        PricedUsageRow, PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionOfferRow,
+        RegionRow, SpotPriceRow, VcpuUsageRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
         ("data/runs", CollectionRunRow::fields()),
         ("offering/zones", ZoneOfferRow::fields()),
         ("price/current", OnDemandPriceRow::fields()),
+        ("price/changes", PriceChangeRow::fields()),
+        ("price/discounts", DiscountRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
+        ("price/purchase-options", PurchaseOptionRow::fields()),
+        ("offering/regions", RegionOfferRow::fields()),
         ("region/list", RegionRow::fields()),
         ("cost/arrival", CostArrivalRow::fields()),
         ("cost/daily", DailyCostRow::fields()),
@@ -86,6 +92,12 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("cost/known-ends", KnownEndRow::fields()),
         ("cost/newest-usage", NewestUsageRow::fields()),
         ("cost/statements", CostStatementRow::fields()),
+        ("region/access", RegionAccessRow::fields()),
+        ("capacity/blocks", CapacityBlockRow::fields()),
+        ("capacity/quotas", QuotaRow::fields()),
+        ("capacity/reservations", FreeReservationRow::fields()),
+        ("capacity/usage", VcpuUsageRow::fields()),
+        ("spot/scores", PlacementScoreRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
     ]
 }
