@@ -24,6 +24,7 @@ mod launch_settings;
 mod moto;
 mod notebook;
 mod notify;
+mod prices;
 mod privacy;
 mod programs;
 mod quarantine;

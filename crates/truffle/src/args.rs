@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, report, saved, schema, search, show, status, trends, zones,
+    alerts, anomalies, bookmark, budget, calendar, capacity, compare, completions, cost, export, forecast,
+    price, query, regions, report, saved, schema, search, show, status, trends, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -54,6 +54,8 @@ pub enum Command {
     Search(Box<search::SearchArgs>),
     Compare(compare::CompareArgs),
     Show(show::ShowArgs),
+    Price(price::PriceArgs),
+    Capacity(capacity::CapacityArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
     Cost(cost::CostArgs),

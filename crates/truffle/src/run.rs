@@ -8,8 +8,8 @@ use domain::Timestamp;
 use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, report, saved, schema, search, show, status, trends, version, zones,
+    alerts, anomalies, bookmark, budget, calendar, capacity, compare, completions, cost, export, forecast,
+    price, query, regions, report, saved, schema, search, show, status, trends, version, zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;
@@ -137,6 +137,8 @@ fn dispatch(
         Command::Search(args) => search::run_search(args, ports, printer, now),
         Command::Compare(args) => compare::run_compare(args, ports, printer, now),
         Command::Show(args) => show::run_show(args, ports, printer, now),
+        Command::Capacity(args) => capacity::run_capacity(args, ports, printer, now),
+        Command::Price(args) => price::run_price(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),

@@ -10,6 +10,8 @@ pub mod bookmark;
 pub mod budget;
 /// `truffle calendar`.
 pub mod calendar;
+/// `truffle capacity`.
+pub mod capacity;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -20,6 +22,9 @@ pub mod cost;
 pub mod export;
 /// `truffle forecast`.
 pub mod forecast;
+/// `truffle price`.
+pub mod price;
+mod price_history;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
@@ -44,6 +49,10 @@ pub mod version;
 pub mod zones;
 
 #[cfg(test)]
+mod capacity_tests;
+#[cfg(test)]
 mod cost_tests;
+#[cfg(test)]
+mod price_tests;
 #[cfg(test)]
 mod tests;
