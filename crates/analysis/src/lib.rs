@@ -26,6 +26,7 @@ mod selection;
 mod series;
 mod shares;
 mod weeks;
+mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
 pub use change::{CostChange, PricedUsage};
