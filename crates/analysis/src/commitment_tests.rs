@@ -72,8 +72,7 @@ proptest! {
 
 #[test]
 fn the_highest_discount_is_covered_first() {
-    let demand =
-        CommitmentDemand::new(1, vec![usage(0, 10.0, 8.0), usage(0, 10.0, 5.0), usage(0, 4.0, 4.0)]);
+    let demand = CommitmentDemand::new(1, vec![usage(0, 10.0, 8.0), usage(0, 10.0, 5.0), usage(0, 4.0, 4.0)]);
     let effect = demand.effect(0..1, 5.0);
     assert_eq!((effect.covered_cost, effect.on_demand_cost, effect.cost), (10.0, 24.0, 19.0));
     let effect = demand.effect(0..1, 9.0);

@@ -1,5 +1,4 @@
-//! Costs: what a month will cost, what was unusual, why a cost changed, and the commitment that
-//! would have paid.
+//! Costs: forecasts, anomalies, the causes of a change, and the commitment that would have paid.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
