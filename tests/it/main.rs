@@ -25,6 +25,7 @@ mod launch_settings;
 mod moto;
 mod notebook;
 mod notify;
+mod plans;
 mod privacy;
 mod programs;
 mod quarantine;

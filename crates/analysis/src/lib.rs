@@ -1,4 +1,4 @@
-//! Daily costs: what a month will cost, what was unusual, and why a cost changed.
+//! Costs: forecasts, anomalies, the causes of a change, and the commitment that would have paid.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -9,6 +9,7 @@ mod anomaly_tests;
 mod backtest;
 mod candidates;
 mod change;
+mod commitment;
 mod coverage;
 mod day;
 mod drift;
@@ -30,6 +31,7 @@ mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
 pub use change::{CostChange, PricedUsage};
+pub use commitment::{CommitmentDemand, CommitmentEffect, PastChoices, PlanUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
 pub use drivers::{CostDriver, find_drivers};

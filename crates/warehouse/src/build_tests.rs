@@ -69,7 +69,8 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
         CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow,
-        OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
+        OnDemandPriceRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PricedUsageRow, QuarantinedPrice,
+        RegionRow, RepricedRow, SpotPriceRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -78,10 +79,14 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/current", OnDemandPriceRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
         ("region/list", RegionRow::fields()),
+        ("commitment/hours", PlanHoursRow::fields()),
+        ("commitment/owned", OwnedCommitmentRow::fields()),
+        ("commitment/usage", PlanUsageRow::fields()),
         ("cost/arrival", CostArrivalRow::fields()),
         ("cost/daily", DailyCostRow::fields()),
         ("cost/daily-leaves", DailyCostRow::fields()),
         ("cost/priced-usage", PricedUsageRow::fields()),
+        ("cost/repriced", RepricedRow::fields()),
         ("cost/unused-commitments", DailyCostRow::fields()),
         ("cost/known-ends", KnownEndRow::fields()),
         ("cost/newest-usage", NewestUsageRow::fields()),
