@@ -42,6 +42,7 @@ pub mod range;
 mod region_scope;
 mod repl;
 mod run;
+mod spot_market;
 mod statement;
 mod statement_tables;
 mod svg_drawing;
