@@ -1,6 +1,5 @@
-//! Daily costs: what a month will cost, what was unusual, and why a cost changed. Prices: from when
-//! on a way to pay costs less than another one, and the effect of a customer's discounts. Capacity:
-//! whether instances can be had in a region.
+//! Costs: forecasts, anomalies, the causes of a change, and the commitment that would have paid.
+//! Prices: spot, ways to pay, a customer's discounts, and whether instances can be had in a region.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -12,6 +11,7 @@ mod backtest;
 mod candidates;
 mod capacity;
 mod change;
+mod commitment;
 mod coverage;
 mod day;
 mod discount;
@@ -21,6 +21,7 @@ mod exact_cost;
 mod expectation;
 mod forecast;
 mod history;
+mod interruption;
 mod interval;
 mod leaf;
 mod numbers;
@@ -30,11 +31,15 @@ mod schedule;
 mod selection;
 mod series;
 mod shares;
+mod spot_outlook;
+mod spot_price;
 mod weeks;
+mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
 pub use capacity::{CapacityFacts, CapacityVerdict, PlacementScore, QuotaUse, VerdictRule, judge_capacity};
 pub use change::{CostChange, PricedUsage};
+pub use commitment::{CommitmentDemand, CommitmentEffect, PastChoices, PlanUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
 pub use discount::{Discount, DiscountRate, DiscountTie, DiscountedProduct, find_discount};
@@ -44,9 +49,14 @@ pub use expectation::DayExpectation;
 pub use forecast::{
     CostForecast, CostInterval, DayForecast, ForecastError, ForecastSettings, GroupForecast, MonthForecast,
 };
+pub use interruption::BandTrend;
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use purchase_options::{
     BandRate, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions, saving_percent,
 };
 pub use series::DailyCosts;
+pub use spot_outlook::{
+    OUTLOOK_WEEKS, OutlookGap, SpotBand, SpotOutlook, SpotOutlookModel, VolatilityClass, WeeklyPrices,
+};
+pub use spot_price::{SpotObservation, SpotPriceWindow, SpotStep, TRUSTED_DAYS};
 pub use weeks::{WeekForecast, forecast_weeks};

@@ -9,8 +9,9 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, capacity, compare, completions, cost, export, forecast,
-    price, query, regions, report, saved, schema, search, show, status, trends, zones,
+    alerts, anomalies, bookmark, budget, calendar, capacity, commitment, compare, completions, cost,
+    export, forecast, price, query, regions, report, saved, schema, search, show, spot, status, trends,
+    whatif, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -54,13 +55,16 @@ pub enum Command {
     Search(Box<search::SearchArgs>),
     Compare(compare::CompareArgs),
     Show(show::ShowArgs),
-    Price(price::PriceArgs),
+    Price(price::PriceOptionsArgs),
     Capacity(capacity::CapacityArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Spot(spot::SpotArgs),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),
+    Commitment(commitment::CommitmentArgs),
+    Whatif(whatif::WhatifArgs),
     Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
     Calendar(calendar::CalendarArgs),

@@ -8,8 +8,9 @@ use domain::Timestamp;
 use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, capacity, compare, completions, cost, export, forecast,
-    price, query, regions, report, saved, schema, search, show, status, trends, version, zones,
+    alerts, anomalies, bookmark, budget, calendar, capacity, commitment, compare, completions, cost,
+    export, forecast, price, query, regions, report, saved, schema, search, show, spot, status, trends,
+    version, whatif, zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;
@@ -141,9 +142,12 @@ fn dispatch(
         Command::Price(args) => price::run_price(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Spot(args) => spot::run_spot(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
         Command::Trends(args) => trends::run_trends(args, ports, printer, now),
+        Command::Commitment(args) => commitment::run_commitment(args, ports, printer, now),
+        Command::Whatif(args) => whatif::run_whatif(args, ports, printer, now),
         Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
         Command::Budget(args) => budget::run_budget(args, ports, printer, now),
         Command::Calendar(args) => calendar::run_calendar(args, ports, printer, now),

@@ -69,9 +69,11 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
         CapacityBlockRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, DiscountRow,
-        FreeReservationRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow, PlacementScoreRow, PriceChangeRow,
-        PricedUsageRow, PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionOfferRow,
-        RegionRow, SpotPriceRow, VcpuUsageRow, ZoneOfferRow,
+        FreeReservationRow, InterruptionBandRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow,
+        OwnedCommitmentRow, PlacementScoreRow, PlanHoursRow, PlanUsageRow, PriceChangeRow, PricedUsageRow,
+        PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionOfferRow, RegionRow,
+        RepricedRow, SpotLatestRow, SpotPriceRow, SpotStepRow, SpotWeekRow, TypeOfferRow, TypePriceRow,
+        VcpuUsageRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -84,10 +86,14 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/purchase-options", PurchaseOptionRow::fields()),
         ("offering/regions", RegionOfferRow::fields()),
         ("region/list", RegionRow::fields()),
+        ("commitment/hours", PlanHoursRow::fields()),
+        ("commitment/owned", OwnedCommitmentRow::fields()),
+        ("commitment/usage", PlanUsageRow::fields()),
         ("cost/arrival", CostArrivalRow::fields()),
         ("cost/daily", DailyCostRow::fields()),
         ("cost/daily-leaves", DailyCostRow::fields()),
         ("cost/priced-usage", PricedUsageRow::fields()),
+        ("cost/repriced", RepricedRow::fields()),
         ("cost/unused-commitments", DailyCostRow::fields()),
         ("cost/known-ends", KnownEndRow::fields()),
         ("cost/newest-usage", NewestUsageRow::fields()),
@@ -99,6 +105,12 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("capacity/usage", VcpuUsageRow::fields()),
         ("spot/scores", PlacementScoreRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
+        ("spot/latest", SpotLatestRow::fields()),
+        ("spot/steps", SpotStepRow::fields()),
+        ("spot/weekly", SpotWeekRow::fields()),
+        ("spot/bands", InterruptionBandRow::fields()),
+        ("offering/of-types", TypeOfferRow::fields()),
+        ("price/on-demand", TypePriceRow::fields()),
     ]
 }
 

@@ -12,6 +12,8 @@ pub mod budget;
 pub mod calendar;
 /// `truffle capacity`.
 pub mod capacity;
+/// `truffle commitment`.
+pub mod commitment;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -39,17 +41,23 @@ pub mod schema;
 pub mod search;
 /// `truffle show`.
 pub mod show;
+/// `truffle spot`.
+pub mod spot;
 /// `truffle status`.
 pub mod status;
 /// `truffle trends`.
 pub mod trends;
 /// `truffle version`.
 pub mod version;
+/// `truffle whatif`.
+pub mod whatif;
 /// `truffle zones`.
 pub mod zones;
 
 #[cfg(test)]
 mod capacity_tests;
+#[cfg(test)]
+mod commitment_tests;
 #[cfg(test)]
 mod cost_tests;
 #[cfg(test)]

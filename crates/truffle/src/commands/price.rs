@@ -36,7 +36,7 @@ const DATASETS: [&str; 6] = ["offering", "price", "savings_plan", "spot_price", 
 /// Own discounts come from collector import discount. The most specific one applies, and
 /// list_price_per_hour stays beside.
 #[derive(Debug, Args)]
-pub struct PriceArgs {
+pub struct PriceOptionsArgs {
     /// Instance types
     #[arg(required = true, value_name = "TYPE")]
     pub types: Vec<String>,
@@ -106,7 +106,7 @@ fn read_span(text: &str) -> Result<SignedDuration, String> {
 
 /// Runs `truffle price`.
 pub fn run_price(
-    args: &PriceArgs,
+    args: &PriceOptionsArgs,
     ports: &CommandPorts<'_>,
     printer: &mut Printer,
     now: Timestamp,
@@ -141,7 +141,7 @@ pub fn run_price(
 }
 
 /// Loads the discounts, unless list prices are wanted.
-fn customer_terms(args: &PriceArgs, ports: &CommandPorts<'_>) -> Result<CustomerTerms, Failure> {
+fn customer_terms(args: &PriceOptionsArgs, ports: &CommandPorts<'_>) -> Result<CustomerTerms, Failure> {
     let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Some(account) = args.account.as_deref().filter(|account| !is_account(account)) {
         return Err(Failure::usage(format!(

@@ -13,7 +13,7 @@ use clap::Parser;
 use console::{Exit, Failure, FailureKind, OutputFormat, Printer, Screen};
 use domain::{Decimal, Timestamp};
 
-use super::price::{PriceArgs, run_price};
+use super::price::{PriceOptionsArgs, run_price};
 use crate::CommandPorts;
 use crate::cost_sample::settings;
 
@@ -36,7 +36,7 @@ impl Write for PriceOutput {
 #[derive(Parser)]
 struct PriceCommandLine {
     #[command(flatten)]
-    price: PriceArgs,
+    price: PriceOptionsArgs,
 }
 
 /// A row of `price/purchase-options`, written as
