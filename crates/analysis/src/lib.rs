@@ -1,5 +1,7 @@
-//! Costs: forecasts, anomalies, the causes of a change, and the commitment that would have paid.
-//! Prices: spot, ways to pay, a customer's discounts, and whether instances can be had in a region.
+//! Daily costs: what a month will cost, what was unusual, and why a cost changed. Prices: from when
+//! on a way to pay costs less than another one, the effect of a customer's discounts, spot prices
+//! by time, and the commitment that would have paid. Capacity: whether instances can be had in a
+//! region.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
