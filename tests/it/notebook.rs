@@ -30,22 +30,24 @@ fn joined(text: &Value) -> String {
 
 #[test]
 fn the_notebook_is_committed_without_outputs() {
-    for cell in code(&fs::read_to_string(repository_root().join("notebooks").join(NAME)).unwrap()) {
-        assert_eq!(cell["outputs"], serde_json::json!([]), "{}", cell["id"]);
-        assert_eq!(cell["execution_count"], Value::Null, "{}", cell["id"]);
+    for name in [NAME, "spot-history.ipynb", "arbitrage.ipynb"] {
+        for cell in code(&fs::read_to_string(repository_root().join("notebooks").join(name)).unwrap()) {
+            assert_eq!(cell["outputs"], serde_json::json!([]), "{name}: {}", cell["id"]);
+            assert_eq!(cell["execution_count"], Value::Null, "{name}: {}", cell["id"]);
+        }
     }
 }
 
-#[test]
-fn the_notebook_runs_and_agrees_with_truffle_query() {
+/// Executes a notebook in the desk's home folder, and returns its code cells. `None` without the
+/// Python environment of the tests.
+fn execute(desk: &Desk, name: &str, variables: &[(&str, &str)]) -> Option<Vec<Value>> {
     let python = repository_root().join(".tools/venv/bin/python");
     if !python.exists() {
         eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
-        return;
+        return None;
     }
-    let desk = Desk::default();
-    let copy = desk.home().join(NAME);
-    fs::copy(repository_root().join("notebooks").join(NAME), &copy).unwrap();
+    let copy = desk.home().join(name);
+    fs::copy(repository_root().join("notebooks").join(name), &copy).unwrap();
     let mut execute = Command::new(python);
     execute
         .args(["-m", "jupyter", "execute", "--inplace"])
@@ -54,15 +56,41 @@ fn the_notebook_runs_and_agrees_with_truffle_query() {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", desk.home())
         .env("MYCELIUM_TRUFFLE", executable_path("truffle"))
+        .envs(variables.iter().copied())
         .current_dir(desk.home());
     run_command(&mut execute).expect_success();
+    Some(code(&fs::read_to_string(&copy).unwrap()))
+}
 
-    let cells = code(&fs::read_to_string(&copy).unwrap());
+/// Returns the text that the cells printed.
+fn printed(cells: &[Value]) -> String {
+    let outputs = cells.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
+    outputs.filter(|output| output["name"] == "stdout").map(|output| joined(&output["text"])).collect()
+}
+
+#[test]
+fn the_notebooks_on_spot_and_arbitrage_agree_with_their_commands() {
+    let desk = Desk::default();
+    crate::spot::import_early(&desk);
+    let variables = [("NOTEBOOK_TYPE", "m7i.large"), ("NOTEBOOK_AS_OF", "2026-11-12")];
+    let check = |name: &str, expected: &str| {
+        let Some(cells) = execute(&desk, name, &variables) else { return };
+        let printed = printed(&cells);
+        assert!(printed.lines().any(|line| line == expected), "{name}: {printed}");
+    };
+    check("spot-history.ipynb", "zones compared: 5, figures that differ: 0");
+    // 36 regions with a price, less those that do not offer the type.
+    check("arbitrage.ipynb", "ROWS, same order: True");
+}
+
+#[test]
+fn the_notebook_runs_and_agrees_with_truffle_query() {
+    let desk = Desk::default();
+    let Some(cells) = execute(&desk, NAME, &[]) else { return };
     let outputs = || cells.iter().flat_map(|cell| cell["outputs"].as_array().unwrap());
     let charts = outputs().filter(|output| output["data"]["image/png"].is_string()).count();
     assert_eq!(charts, 2);
-    let printed: String =
-        outputs().filter(|output| output["name"] == "stdout").map(|output| joined(&output["text"])).collect();
+    let printed = printed(&cells);
 
     let count = |from: &str| {
         let sql = format!("WITH priced AS ({PRICED}) SELECT count(*) AS n FROM {from}");

@@ -6,6 +6,7 @@
 mod anomaly;
 #[cfg(test)]
 mod anomaly_tests;
+mod arbitrage;
 mod backtest;
 mod candidates;
 mod change;
@@ -31,6 +32,7 @@ mod spot_price;
 mod weeks;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
+pub use arbitrage::{DataMove, MarketPlace, PlaceRank, premium_percent, rank_places};
 pub use change::{CostChange, PricedUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, report, saved, schema, search, show, spot, status, trends, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, compare, completions, cost, export, forecast,
+    query, regions, report, saved, schema, search, show, spot, status, trends, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -57,6 +57,7 @@ pub enum Command {
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
     Spot(spot::SpotArgs),
+    Arbitrage(Box<arbitrage::ArbitrageArgs>),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),

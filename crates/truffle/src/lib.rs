@@ -4,6 +4,7 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod accelerator_names;
+mod alternatives_report;
 mod anomaly_marks;
 mod anomaly_search;
 mod args;
@@ -29,6 +30,7 @@ mod html_page;
 mod instance_names;
 mod leaf_forecast;
 mod leaf_key;
+mod market_places;
 mod offer;
 mod output_file;
 mod partitions;
@@ -42,6 +44,7 @@ pub mod range;
 mod region_scope;
 mod repl;
 mod run;
+mod spot_alternatives;
 mod spot_market;
 mod statement;
 mod statement_tables;

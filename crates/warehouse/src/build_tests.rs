@@ -68,9 +68,10 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, InterruptionBandRow, KnownEndRow,
-        NewestUsageRow, OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotLatestRow,
-        SpotPriceRow, SpotStepRow, SpotWeekRow, TypeOfferRow, TypePriceRow, ZoneOfferRow,
+        BandStayRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, InterruptionBandRow,
+        KnownEndRow, NewestUsageRow, OnDemandPriceRow, PricePeriodRow, PricedUsageRow, QuarantinedPrice,
+        RegionBandRow, RegionRow, RegionSpotPriceRow, SpotLatestRow, SpotPriceRow, SpotScoreRow, SpotStepRow,
+        SpotWeekRow, TypeOfferRow, TypePriceRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -88,6 +89,12 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("cost/newest-usage", NewestUsageRow::fields()),
         ("cost/statements", CostStatementRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
+        ("price/periods", PricePeriodRow::fields()),
+        ("price/plan-periods", PricePeriodRow::fields()),
+        ("spot/band-stays", BandStayRow::fields()),
+        ("spot/region-bands", RegionBandRow::fields()),
+        ("spot/region-now", RegionSpotPriceRow::fields()),
+        ("spot/scores", SpotScoreRow::fields()),
         ("spot/latest", SpotLatestRow::fields()),
         ("spot/steps", SpotStepRow::fields()),
         ("spot/weekly", SpotWeekRow::fields()),
