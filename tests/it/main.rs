@@ -5,6 +5,7 @@
 mod bad_input;
 mod bills;
 mod bucket;
+mod bucket_delivery;
 mod bundle;
 mod caller;
 mod compaction;
@@ -24,6 +25,7 @@ mod launch_settings;
 mod moto;
 mod notebook;
 mod notify;
+mod plans;
 mod privacy;
 mod programs;
 mod quarantine;

@@ -47,6 +47,7 @@ cargo xtask attacks SCRIPTS [--programs FOLDER]
                                of that folder [default: build them]
 cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                    | anomalies [--seed N | --calibrate] | money [FOLDER]
+                   | commitment [--seed N]
                    | --imports [--offer-megabytes N] [--bill-rows N]
                    | --spot-history FILE [--growth]]
                                measure ratios against DuckDB alone (builds in release mode);
@@ -57,6 +58,8 @@ cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                                anomalies: anomalies that are found in them, and false alerts;
                                money: spot prices, regions and interruption rates, on the real data of a
                                folder [default: ../shared/data];
+                               commitment: losses of commitments in invented years, and the time of an
+                               answer over three months of 100,000 lines;
                                --imports: only invented price lists and bills of that size;
                                --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 

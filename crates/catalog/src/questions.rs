@@ -10,6 +10,12 @@ macro_rules! questions {
 /// Every named question, sorted by name.
 pub const QUESTIONS: &[Question] = questions![
     "capacity/blocks",
+    "capacity/quotas",
+    "capacity/reservations",
+    "capacity/usage",
+    "commitment/hours",
+    "commitment/owned",
+    "commitment/usage",
     "cost/arrival",
     "cost/by-account",
     "cost/by-day",
@@ -22,6 +28,7 @@ pub const QUESTIONS: &[Question] = questions![
     "cost/known-ends",
     "cost/newest-usage",
     "cost/priced-usage",
+    "cost/repriced",
     "cost/statements",
     "cost/tag-keys",
     "cost/unused-commitments",
@@ -30,20 +37,25 @@ pub const QUESTIONS: &[Question] = questions![
     "instance/facts",
     "instance/gpus",
     "instance/metrics",
+    "instance/names",
     "instance/reported",
     "instance/utilization",
     "offering/everywhere",
     "offering/of-types",
     "offering/only-in",
+    "offering/regions",
     "offering/zones",
+    "price/changes",
     "price/cheapest-regions",
     "price/current",
+    "price/discounts",
     "price/held",
     "price/on-demand",
     "price/options",
     "price/per-gpu",
     "price/periods",
     "price/plan-periods",
+    "price/purchase-options",
     "region/access",
     "region/list",
     "spot/band-stays",
@@ -77,6 +89,11 @@ pub mod rows {
     use super::row;
     use crate::question::{CalendarDate, ChargeAmount, ChargeQuantity};
     use domain::{Decimal, Timestamp};
+
+    pub use crate::purchase_rows::{
+        CapacityBlockRow, DiscountRow, FreeReservationRow, PlacementScoreRow, PriceChangeRow,
+        PurchaseOptionRow, QuotaRow, RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+    };
 
     row! {
         /// The report of one run about one scope: a row of `data/runs`.
@@ -161,6 +178,110 @@ pub mod rows {
             quantity: Option<ChargeQuantity>,
             /// Number of lines of bills.
             lines: i64,
+        }
+    }
+
+    row! {
+        /// On-demand usage of one charge period under a Savings Plan: a row of `commitment/hours`.
+        pub struct PlanHoursRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code of an instance plan; `None` for a Compute plan.
+            region_id: Option<String>,
+            /// Family of an instance plan, such as m7i; `None` for a Compute plan.
+            family: Option<String>,
+            /// The hour in which the charge period begins.
+            starts_at: Timestamp,
+            /// Length of the charge period, hours.
+            hours: i64,
+            /// The cost on demand.
+            cost: ChargeAmount,
+            /// Price of a unit under the plan.
+            plan_price: Decimal,
+            /// The quantity in units, usually hours of an instance.
+            quantity: ChargeQuantity,
+        }
+    }
+
+    row! {
+        /// On-demand usage that a Savings Plan could cover: a row of `commitment/usage`.
+        pub struct PlanUsageRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// AWS operation.
+            operation: Option<String>,
+            /// Price of a unit under the plan; `None` without a rate.
+            plan_price: Option<Decimal>,
+            /// The cost on demand.
+            cost: ChargeAmount,
+            /// The quantity; `None` if a line does not state it.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+            /// Number of known rates of that plan.
+            known_rates: i64,
+        }
+    }
+
+    row! {
+        /// Lines of a bill with the price that they would have: a row of `cost/repriced`.
+        pub struct RepricedRow {
+            /// Service name.
+            service_name: Option<String>,
+            /// Line item type of CUR, or the category.
+            line_type: Option<String>,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Instance type of the bill; `None` for lines that are no on-demand hours.
+            own_type: Option<String>,
+            /// Instance type of the price.
+            instance_type: Option<String>,
+            /// Region of the price.
+            region: Option<String>,
+            /// Operating system.
+            os: Option<String>,
+            /// Why the lines keep their cost; `None` with a price.
+            reason: Option<String>,
+            /// The price per hour; `None` without one.
+            price_per_hour: Option<Decimal>,
+            /// The cost in the bill.
+            actual_cost: ChargeAmount,
+            /// The hours; `None` if a line does not state its quantity.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+        }
+    }
+
+    row! {
+        /// A reservation or Savings Plan of the bills: a row of `commitment/owned`.
+        pub struct OwnedCommitmentRow {
+            /// Id of the reservation or Savings Plan.
+            commitment_discount_id: String,
+            /// Savings Plan or Reserved Instances, as the source spells it.
+            commitment_discount_type: Option<String>,
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code.
+            region_id: Option<String>,
+            /// Its start; `None` if the bills do not state it.
+            starts_at: Option<Timestamp>,
+            /// Its end; `None` if the bills do not state it.
+            ends_at: Option<Timestamp>,
+            /// Start of its newest fee.
+            last_seen_at: Timestamp,
+            /// Cost that no usage covered; `None` if no line states it.
+            unused_cost: Option<ChargeAmount>,
         }
     }
 
@@ -356,28 +477,6 @@ pub mod rows {
             observed_at: Timestamp,
             /// Source of the price.
             source: String,
-        }
-    }
-
-    row! {
-        /// The answer to a request for a placement score: a row of `spot/scores`.
-        pub struct SpotScoreRow {
-            /// Score from 1 (least likely) to 10.
-            score: i64,
-            /// Region code.
-            region: String,
-            /// Zone id; `None` for the score of the whole region.
-            az_id: Option<String>,
-            /// Acceptable instance types.
-            instance_types: Vec<String>,
-            /// Number of requested instances.
-            target_capacity: i64,
-            /// Whether all instances are requested in one zone.
-            single_zone: bool,
-            /// Requesting account.
-            account_id: String,
-            /// Time of the answer.
-            answered_at: Timestamp,
         }
     }
 

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, arbitrage, bookmark, budget, calendar, compare, completions, cost, export, forecast,
-    query, regions, report, saved, schema, search, show, spot, status, trends, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, commitment, compare, completions, cost, export,
+    forecast, query, regions, report, saved, schema, search, show, spot, status, trends, whatif, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -61,6 +61,8 @@ pub enum Command {
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),
+    Commitment(commitment::CommitmentArgs),
+    Whatif(whatif::WhatifArgs),
     Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
     Calendar(calendar::CalendarArgs),

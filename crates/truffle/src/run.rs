@@ -8,8 +8,9 @@ use domain::Timestamp;
 use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::{
-    alerts, anomalies, arbitrage, bookmark, budget, calendar, compare, completions, cost, export, forecast,
-    query, regions, report, saved, schema, search, show, spot, status, trends, version, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, commitment, compare, completions, cost, export,
+    forecast, query, regions, report, saved, schema, search, show, spot, status, trends, version, whatif,
+    zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;
@@ -144,6 +145,8 @@ fn dispatch(
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
         Command::Trends(args) => trends::run_trends(args, ports, printer, now),
+        Command::Commitment(args) => commitment::run_commitment(args, ports, printer, now),
+        Command::Whatif(args) => whatif::run_whatif(args, ports, printer, now),
         Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
         Command::Budget(args) => budget::run_budget(args, ports, printer, now),
         Command::Calendar(args) => calendar::run_calendar(args, ports, printer, now),

@@ -12,6 +12,8 @@ pub mod bookmark;
 pub mod budget;
 /// `truffle calendar`.
 pub mod calendar;
+/// `truffle commitment`.
+pub mod commitment;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -44,9 +46,13 @@ pub mod status;
 pub mod trends;
 /// `truffle version`.
 pub mod version;
+/// `truffle whatif`.
+pub mod whatif;
 /// `truffle zones`.
 pub mod zones;
 
+#[cfg(test)]
+mod commitment_tests;
 #[cfg(test)]
 mod cost_tests;
 #[cfg(test)]
