@@ -32,6 +32,9 @@ pub fn truffle_command() -> Command {
         let named = |action| with_candidates(action, &[("names", budgets)]);
         budget.mut_subcommand("check", named).mut_subcommand("remove", named)
     });
+    let command = command.mut_subcommand("plan", |plan| {
+        plan.mut_subcommand("remove", |action| with_candidates(action, &[("names", plans)]))
+    });
     subcommands.into_iter().fold(command, |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
     })
@@ -57,6 +60,11 @@ fn saved() -> Option<Vec<String>> {
 
 fn budgets() -> Option<Vec<String>> {
     Some(truffle::budget_names(&settings()?.config))
+}
+
+fn plans() -> Option<Vec<String>> {
+    let settings = settings()?;
+    Some(truffle::plan_names(&settings.config, &settings.dimensions))
 }
 
 fn dimensions() -> Option<Vec<String>> {

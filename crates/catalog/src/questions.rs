@@ -166,6 +166,8 @@ pub mod rows {
             observed_at: Timestamp,
             /// Whether no newer statement had replaced it.
             is_valid: bool,
+            /// The accounts of a linked account's own report; empty for one about all accounts.
+            linked_accounts: Vec<String>,
         }
     }
 

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
+    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, plan, query,
     regions, report, saved, schema, search, show, status, trends, zones,
 };
 
@@ -61,6 +61,7 @@ pub enum Command {
     Trends(trends::TrendsArgs),
     Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
+    Plan(plan::CostPlanArgs),
     Calendar(calendar::CalendarArgs),
     Alerts(alerts::AlertsArgs),
     Report(report::ReportArgs),

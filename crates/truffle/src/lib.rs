@@ -4,9 +4,11 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod accelerator_names;
+mod account_coverage;
 mod anomaly_marks;
 mod anomaly_search;
 mod args;
+mod bill_histories;
 mod budget_check;
 mod budget_entry;
 mod calendar_svg;
@@ -16,6 +18,7 @@ mod columns;
 pub mod commands;
 mod cost_dimension;
 mod cost_filter;
+mod cost_flags;
 mod cost_footer;
 #[cfg(test)]
 mod cost_sample;
@@ -52,4 +55,4 @@ pub mod words;
 pub use args::{Command, CommonArgs, TruffleArgs};
 pub use cost_dimension::dimension_names;
 pub use ports::{CommandPorts, CompletionShell, OpenWarehouse, Ports};
-pub use run::{budget_names, column_names, region_names, run, saved_names, type_names};
+pub use run::{budget_names, column_names, plan_names, region_names, run, saved_names, type_names};

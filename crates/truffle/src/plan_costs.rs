@@ -10,7 +10,7 @@ use console::Failure;
 use crate::CommandPorts;
 use crate::daily_costs::{BillHistory, CostMetric, day_of, day_text};
 use crate::leaf_key::LeafKey;
-use crate::plan_file::{self, CostPlan};
+use crate::plan_file::{CostPlan, PlanFile};
 use crate::region_scope::rows;
 
 /// An instance's cost is the mean of this many days.
@@ -34,13 +34,12 @@ pub(crate) fn known_costs(
     plans: Option<&Path>,
     ports: &CommandPorts<'_>,
 ) -> Result<KnownCosts, Failure> {
-    let default = plan_file::path(&ports.settings.config);
-    let path = plans.unwrap_or(&default);
     let mut known = KnownCosts::default();
-    let plans = plan_file::read(path, &ports.settings.dimensions)?;
+    let file = PlanFile::of(&ports.settings.config, plans);
+    let plans = file.read(&ports.settings.dimensions)?;
     for plan in plans.iter().filter(|plan| plan.is_effective(history.through + 1)) {
-        let currency = currency_of(plan, history)?;
-        known.planned.push((plan.filter.leaf(newest_payer(history), &currency), plan.planned));
+        let currency = currency_of(plan, history, file.path())?;
+        known.planned.push((plan.filter.leaf(&currency), plan.planned));
         known.notes.push(plan_note(plan, &currency));
     }
     let (since, until) = (day_text(history.through - MEAN_DAYS + 1), day_text(history.through));
@@ -58,22 +57,17 @@ pub(crate) fn known_costs(
     Ok(known)
 }
 
-fn currency_of(plan: &CostPlan, history: &BillHistory) -> Result<String, Failure> {
+fn currency_of(plan: &CostPlan, history: &BillHistory, path: &Path) -> Result<String, Failure> {
     let found: BTreeSet<&str> = history.leaves.iter().map(|leaf| leaf.key.currency.as_str()).collect();
     match (&plan.currency, found.len()) {
         (Some(currency), _) => Ok(currency.clone()),
         (None, 1) => Ok(found.into_iter().collect()),
         _ => Err(Failure::usage("a plan has no currency, and the bills have several").hint(format!(
-            "add currency = \"CODE\" to it; the bills have {}",
+            "add currency = \"CODE\" to it in {}; the bills have {}",
+            path.display(),
             Vec::from_iter(found).join(", ")
         ))),
     }
-}
-
-/// Returns the payer with the newest complete day, so that the days of a plan are known.
-fn newest_payer(history: &BillHistory) -> &str {
-    let newest = history.coverage.iter().max_by_key(|(_, coverage)| coverage.complete_through);
-    newest.map_or("*", |(payer, _)| payer)
 }
 
 fn leaf_of(end: &KnownEndRow) -> LeafKey {
@@ -98,7 +92,8 @@ fn plan_note(plan: &CostPlan, currency: &str) -> String {
         false => plan.filter_text.join(", "),
     };
     let cost = plan.planned.cost_per_day;
-    format!("plan: {filter}: {currency} {cost:+.2} a day from {}{until}", day_text(plan.planned.first))
+    let name = plan.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+    format!("plan{name}: {filter}: {currency} {cost:+.2} a day from {}{until}", day_text(plan.planned.first))
 }
 
 fn end_note(end: &KnownEndRow, cost: f64) -> String {

@@ -20,6 +20,8 @@ pub mod cost;
 pub mod export;
 /// `truffle forecast`.
 pub mod forecast;
+/// `truffle plan`.
+pub mod plan;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
