@@ -8,6 +8,7 @@ mod bucket;
 mod bundle;
 mod caller;
 mod compaction;
+mod cost_bad_input;
 mod costs;
 mod daemon;
 mod damage;
