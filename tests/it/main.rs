@@ -5,6 +5,7 @@
 mod bad_input;
 mod bills;
 mod bucket;
+mod bucket_delivery;
 mod bundle;
 mod caller;
 mod compaction;
@@ -25,6 +26,7 @@ mod launch_settings;
 mod moto;
 mod notebook;
 mod notify;
+mod plans;
 mod privacy;
 mod programs;
 mod quarantine;

@@ -1,4 +1,4 @@
-//! Daily costs: what a month will cost, what was unusual, and why a cost changed.
+//! Costs: forecasts, anomalies, the causes of a change, and the commitment that would have paid.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -9,6 +9,7 @@ mod anomaly_tests;
 mod backtest;
 mod candidates;
 mod change;
+mod commitment;
 mod coverage;
 mod day;
 mod drift;
@@ -17,6 +18,7 @@ mod exact_cost;
 mod expectation;
 mod forecast;
 mod history;
+mod interruption;
 mod interval;
 mod leaf;
 mod numbers;
@@ -25,10 +27,14 @@ mod schedule;
 mod selection;
 mod series;
 mod shares;
+mod spot_outlook;
+mod spot_price;
 mod weeks;
+mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
 pub use change::{CostChange, PricedUsage};
+pub use commitment::{CommitmentDemand, CommitmentEffect, PastChoices, PlanUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
 pub use drivers::{CostDriver, find_drivers};
@@ -37,6 +43,11 @@ pub use expectation::DayExpectation;
 pub use forecast::{
     CostForecast, CostInterval, DayForecast, ForecastError, ForecastSettings, GroupForecast, MonthForecast,
 };
+pub use interruption::BandTrend;
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use series::DailyCosts;
+pub use spot_outlook::{
+    OUTLOOK_WEEKS, OutlookGap, SpotBand, SpotOutlook, SpotOutlookModel, VolatilityClass, WeeklyPrices,
+};
+pub use spot_price::{SpotObservation, SpotPriceWindow, SpotStep, TRUSTED_DAYS};
 pub use weeks::{WeekForecast, forecast_weeks};

@@ -12,7 +12,7 @@ use crate::PROGRAMS;
 
 /// Returns the command line of `truffle`, with the candidates of its arguments.
 pub fn truffle_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 13] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 14] = [
         ("search", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
         ("show", &[("name", types), ("region", regions)]),
@@ -26,6 +26,7 @@ pub fn truffle_command() -> Command {
         ("cost", &[("by", dimensions)]),
         ("forecast", &[("by", dimensions)]),
         ("anomalies", &[("by", dimensions)]),
+        ("whatif", &[("region", regions)]),
     ];
     let command = with_candidates(TruffleArgs::command(), &[("columns", columns)]);
     let command = command.mut_subcommand("budget", |budget| {

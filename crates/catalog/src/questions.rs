@@ -10,6 +10,9 @@ macro_rules! questions {
 /// Every named question, sorted by name.
 pub const QUESTIONS: &[Question] = questions![
     "capacity/blocks",
+    "commitment/hours",
+    "commitment/owned",
+    "commitment/usage",
     "cost/arrival",
     "cost/by-account",
     "cost/by-day",
@@ -22,6 +25,7 @@ pub const QUESTIONS: &[Question] = questions![
     "cost/known-ends",
     "cost/newest-usage",
     "cost/priced-usage",
+    "cost/repriced",
     "cost/statements",
     "cost/tag-keys",
     "cost/unused-commitments",
@@ -33,6 +37,7 @@ pub const QUESTIONS: &[Question] = questions![
     "instance/reported",
     "instance/utilization",
     "offering/everywhere",
+    "offering/of-types",
     "offering/only-in",
     "offering/zones",
     "price/cheapest-regions",
@@ -43,12 +48,16 @@ pub const QUESTIONS: &[Question] = questions![
     "price/per-gpu",
     "region/access",
     "region/list",
+    "spot/band-stays",
+    "spot/bands",
     "spot/cross-check",
     "spot/history",
     "spot/interruptions",
     "spot/latest",
     "spot/observed",
     "spot/scores",
+    "spot/steps",
+    "spot/weekly",
 ];
 
 /// The handwritten views as (name, SQL), in the order of their creation. Any other snapshot dataset
@@ -152,6 +161,110 @@ pub mod rows {
             quantity: Option<ChargeQuantity>,
             /// Number of lines of bills.
             lines: i64,
+        }
+    }
+
+    row! {
+        /// On-demand usage of one charge period under a Savings Plan: a row of `commitment/hours`.
+        pub struct PlanHoursRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code of an instance plan; `None` for a Compute plan.
+            region_id: Option<String>,
+            /// Family of an instance plan, such as m7i; `None` for a Compute plan.
+            family: Option<String>,
+            /// The hour in which the charge period begins.
+            starts_at: Timestamp,
+            /// Length of the charge period, hours.
+            hours: i64,
+            /// The cost on demand.
+            cost: ChargeAmount,
+            /// Price of a unit under the plan.
+            plan_price: Decimal,
+            /// The quantity in units, usually hours of an instance.
+            quantity: ChargeQuantity,
+        }
+    }
+
+    row! {
+        /// On-demand usage that a Savings Plan could cover: a row of `commitment/usage`.
+        pub struct PlanUsageRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// AWS operation.
+            operation: Option<String>,
+            /// Price of a unit under the plan; `None` without a rate.
+            plan_price: Option<Decimal>,
+            /// The cost on demand.
+            cost: ChargeAmount,
+            /// The quantity; `None` if a line does not state it.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+            /// Number of known rates of that plan.
+            known_rates: i64,
+        }
+    }
+
+    row! {
+        /// Lines of a bill with the price that they would have: a row of `cost/repriced`.
+        pub struct RepricedRow {
+            /// Service name.
+            service_name: Option<String>,
+            /// Line item type of CUR, or the category.
+            line_type: Option<String>,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Instance type of the bill; `None` for lines that are no on-demand hours.
+            own_type: Option<String>,
+            /// Instance type of the price.
+            instance_type: Option<String>,
+            /// Region of the price.
+            region: Option<String>,
+            /// Operating system.
+            os: Option<String>,
+            /// Why the lines keep their cost; `None` with a price.
+            reason: Option<String>,
+            /// The price per hour; `None` without one.
+            price_per_hour: Option<Decimal>,
+            /// The cost in the bill.
+            actual_cost: ChargeAmount,
+            /// The hours; `None` if a line does not state its quantity.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+        }
+    }
+
+    row! {
+        /// A reservation or Savings Plan of the bills: a row of `commitment/owned`.
+        pub struct OwnedCommitmentRow {
+            /// Id of the reservation or Savings Plan.
+            commitment_discount_id: String,
+            /// Savings Plan or Reserved Instances, as the source spells it.
+            commitment_discount_type: Option<String>,
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code.
+            region_id: Option<String>,
+            /// Its start; `None` if the bills do not state it.
+            starts_at: Option<Timestamp>,
+            /// Its end; `None` if the bills do not state it.
+            ends_at: Option<Timestamp>,
+            /// Start of its newest fee.
+            last_seen_at: Timestamp,
+            /// Cost that no usage covered; `None` if no line states it.
+            unused_cost: Option<ChargeAmount>,
         }
     }
 
@@ -314,6 +427,101 @@ pub mod rows {
             price_per_hour: Option<Decimal>,
             /// ISO 4217 currency code; `None` if it is not known.
             currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// Where an instance type is offered: a row of `offering/of-types`.
+        pub struct TypeOfferRow {
+            /// Instance type; `None` in a row that names a region with collected offerings.
+            instance_type: Option<String>,
+            /// Region code.
+            region: String,
+            /// Zone id; `None` if only the region is known.
+            az_id: Option<String>,
+        }
+    }
+
+    row! {
+        /// The newest spot price of a type in a zone: a row of `spot/latest`.
+        pub struct SpotLatestRow {
+            /// Region code.
+            region: String,
+            /// Zone id.
+            az_id: String,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+            /// Instant from which the price is valid.
+            observed_at: Timestamp,
+        }
+    }
+
+    row! {
+        /// An observed spot price of one instance type: a row of `spot/steps`.
+        pub struct SpotStepRow {
+            /// Region code.
+            region: String,
+            /// Zone id.
+            az_id: String,
+            /// Instant from which the price is valid.
+            observed_at: Timestamp,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// The spot price of a zone at the end of a week: a row of `spot/weekly`.
+        pub struct SpotWeekRow {
+            /// Instance type.
+            instance_type: String,
+            /// Zone id.
+            az_id: String,
+            /// Weeks before the instant of the answer; 0 is the newest week.
+            weeks_before: i64,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<f64>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// The interruption rate of an instance type in one statement of the spot advisor: a row of
+        /// `spot/bands`.
+        pub struct InterruptionBandRow {
+            /// Region code.
+            region: String,
+            /// Time of the statement.
+            observed_at: Timestamp,
+            /// Interruption rate, from 0 (lowest) to 4 (highest).
+            band: i64,
+            /// Share of interrupted instances, such as 5-10%.
+            band_label: Option<String>,
+            /// Saving against on demand, percent.
+            saving_percent: Option<i64>,
+        }
+    }
+
+    row! {
+        /// The on-demand price of one instance type in a region: a row of `price/on-demand`.
+        pub struct TypePriceRow {
+            /// Region code.
+            region: String,
+            /// On-demand price per hour, in `currency`.
+            price_per_hour: Decimal,
+            /// ISO 4217 currency code.
+            currency: String,
+            /// Instant at which the source stated the price.
+            observed_at: Timestamp,
+            /// Source of the price.
+            source: String,
+            /// Why the price is trusted.
+            basis: String,
         }
     }
 

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, plan, query,
-    regions, report, saved, schema, search, show, status, trends, zones,
+    alerts, anomalies, bookmark, budget, calendar, commitment, compare, completions, cost, export, forecast,
+    plan, query, regions, report, saved, schema, search, show, spot, status, trends, whatif, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -56,9 +56,12 @@ pub enum Command {
     Show(show::ShowArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Spot(spot::SpotArgs),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),
+    Commitment(commitment::CommitmentArgs),
+    Whatif(whatif::WhatifArgs),
     Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
     Plan(plan::CostPlanArgs),

@@ -31,11 +31,22 @@ pub(crate) fn note_bills_footer(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<(), Failure> {
+    note_priced_footer(month, &["charge"], ports, printer, now)
+}
+
+/// Prints the footer, as [`note_bills_footer`] does, of an answer that reads these datasets.
+pub(crate) fn note_priced_footer(
+    month: &str,
+    datasets: &[&str],
+    ports: &CommandPorts<'_>,
+    printer: &mut Printer,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let page = ports.answer("cost/newest-usage", &[("month", month)])?;
     let bills = rows::<NewestUsageRow>(page)?.pop();
     let facts = AnswerFacts { bills, lines_without_effective_cost: 0 };
     let runs = ports.answer("data/runs", &[("scopes", "all")])?;
-    note_facts_footer(runs, &facts, ports, printer, &["charge"], "all", now)
+    note_facts_footer(runs, &facts, ports, printer, datasets, "all", now)
 }
 
 /// Returns the sentence on the newest complete day.

@@ -11,8 +11,8 @@ use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::plan::CostPlanAction;
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, plan, query,
-    regions, report, saved, schema, search, show, status, trends, version, zones,
+    alerts, anomalies, bookmark, budget, calendar, commitment, compare, completions, cost, export, forecast,
+    plan, query, regions, report, saved, schema, search, show, spot, status, trends, version, whatif, zones,
 };
 use crate::output_file::OutputFile;
 use crate::plan_file::PlanFile;
@@ -144,9 +144,12 @@ fn dispatch(
         Command::Show(args) => show::run_show(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Spot(args) => spot::run_spot(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
         Command::Trends(args) => trends::run_trends(args, ports, printer, now),
+        Command::Commitment(args) => commitment::run_commitment(args, ports, printer, now),
+        Command::Whatif(args) => whatif::run_whatif(args, ports, printer, now),
         Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
         Command::Budget(args) => budget::run_budget(args, ports, printer, now),
         Command::Plan(args) => plan::run_plan(args, ports, printer),

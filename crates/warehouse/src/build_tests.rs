@@ -68,8 +68,10 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow,
-        OnDemandPriceRow, PricedUsageRow, QuarantinedPrice, RegionRow, SpotPriceRow, ZoneOfferRow,
+        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, InterruptionBandRow, KnownEndRow,
+        NewestUsageRow, OnDemandPriceRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PricedUsageRow,
+        QuarantinedPrice, RegionRow, RepricedRow, SpotLatestRow, SpotPriceRow, SpotStepRow, SpotWeekRow,
+        TypeOfferRow, TypePriceRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -78,15 +80,25 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("price/current", OnDemandPriceRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
         ("region/list", RegionRow::fields()),
+        ("commitment/hours", PlanHoursRow::fields()),
+        ("commitment/owned", OwnedCommitmentRow::fields()),
+        ("commitment/usage", PlanUsageRow::fields()),
         ("cost/arrival", CostArrivalRow::fields()),
         ("cost/daily", DailyCostRow::fields()),
         ("cost/daily-leaves", DailyCostRow::fields()),
         ("cost/priced-usage", PricedUsageRow::fields()),
+        ("cost/repriced", RepricedRow::fields()),
         ("cost/unused-commitments", DailyCostRow::fields()),
         ("cost/known-ends", KnownEndRow::fields()),
         ("cost/newest-usage", NewestUsageRow::fields()),
         ("cost/statements", CostStatementRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
+        ("spot/latest", SpotLatestRow::fields()),
+        ("spot/steps", SpotStepRow::fields()),
+        ("spot/weekly", SpotWeekRow::fields()),
+        ("spot/bands", InterruptionBandRow::fields()),
+        ("offering/of-types", TypeOfferRow::fields()),
+        ("price/on-demand", TypePriceRow::fields()),
     ]
 }
 

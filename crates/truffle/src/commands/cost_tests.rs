@@ -3,9 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the files of budgets and drawings are written and read")]
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use catalog::testing::{FailingEncode, MemoryAsk};
 use catalog::{Page, QuestionRow, Value};
@@ -15,24 +13,10 @@ use domain::Timestamp;
 
 use super::{alerts, budget, calendar, cost, forecast, plan};
 use crate::CommandPorts;
-use crate::cost_sample::{SampleCharge, settings, steady, usage, warehouse};
+use crate::cost_sample::{SampleCharge, TestOutput, settings, steady, usage, warehouse};
 
 const PAYER: &str = "111122223333";
 const NOW: &str = "2026-11-20T10:00:00Z";
-
-#[derive(Clone, Default)]
-struct TestOutput(Arc<Mutex<Vec<u8>>>);
-
-impl Write for TestOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[derive(Parser)]
 enum CostCommandLine {
@@ -70,8 +54,7 @@ fn run(
     };
     printer.flush().unwrap();
     drop(printer);
-    let text = |output: TestOutput| String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
-    (done, text(out), text(err))
+    (done, out.text(), err.text())
 }
 
 /// Two services with fees, credits and tax in October, and half of November.

@@ -10,6 +10,8 @@ pub mod bookmark;
 pub mod budget;
 /// `truffle calendar`.
 pub mod calendar;
+/// `truffle commitment`.
+pub mod commitment;
 /// `truffle compare`.
 pub mod compare;
 /// `truffle completions`.
@@ -36,15 +38,21 @@ pub mod schema;
 pub mod search;
 /// `truffle show`.
 pub mod show;
+/// `truffle spot`.
+pub mod spot;
 /// `truffle status`.
 pub mod status;
 /// `truffle trends`.
 pub mod trends;
 /// `truffle version`.
 pub mod version;
+/// `truffle whatif`.
+pub mod whatif;
 /// `truffle zones`.
 pub mod zones;
 
+#[cfg(test)]
+mod commitment_tests;
 #[cfg(test)]
 mod cost_tests;
 #[cfg(test)]
