@@ -63,6 +63,13 @@ impl AccountCoverage {
         self.accounts.get(&key(account)).or_else(|| self.accounts.get(&key(None)))
     }
 
+    /// Returns whether all accounts of the payer have the day, except those whose bills end before.
+    pub(crate) fn covers_payer(&self, payer: &str, day: Day) -> bool {
+        let own = self.accounts.iter().filter(|(accounts, _)| accounts.payer == payer);
+        let mut active = own.filter(|(_, one)| last_day(one).is_some_and(|last| last >= day)).peekable();
+        active.peek().is_some() && active.all(|(_, one)| one.covers(day))
+    }
+
     /// Returns the first covered day.
     pub(crate) fn first_day(&self) -> Option<Day> {
         self.parts().filter_map(|one| one.spans.first()).map(|(first, _)| *first).min()

@@ -115,6 +115,9 @@ fn the_report_of_a_linked_account_covers_no_day_of_another_account() {
     let ended = history.coverage.ended_beside_linked();
     assert_eq!(ended, [(PAYER, day("2026-10-31"), vec![LINKED])]);
     let alone = load(&warehouse(&charges[31..], &statements[1..]), "2026-11-20", &everything()).unwrap();
+    let covers = |text: &str| history.coverage.covers_payer(PAYER, day(text));
+    assert!(covers("2026-10-31") && covers("2026-11-05") && !covers("2026-11-20"));
+    assert!(!history.coverage.covers_payer(LINKED, day("2026-10-31")));
     assert!(alone.coverage.of_account(PAYER, Some(LINKED)).is_some());
     assert!(alone.coverage.of_account(PAYER, Some("777788889999")).is_none());
     assert_eq!(alone.coverage.ended_beside_linked(), []);

@@ -8,6 +8,7 @@ use catalog::rows::KnownEndRow;
 use console::Failure;
 
 use crate::CommandPorts;
+use crate::cost_dimension::CostDimension;
 use crate::daily_costs::{BillHistory, CostMetric, day_of, day_text};
 use crate::leaf_key::LeafKey;
 use crate::plan_file::{CostPlan, PlanFile};
@@ -40,7 +41,7 @@ pub(crate) fn known_costs(
     for plan in plans.iter().filter(|plan| plan.is_effective(history.through + 1)) {
         let currency = currency_of(plan, history, file.path())?;
         known.planned.push((plan.filter.leaf(&currency), plan.planned));
-        known.notes.push(plan_note(plan, &currency));
+        known.notes.push(plan_note(plan, &currency) + unmatched_note(plan, history));
     }
     let (since, until) = (day_text(history.through - MEAN_DAYS + 1), day_text(history.through));
     let metric = ("metric", metric.name());
@@ -94,6 +95,18 @@ fn plan_note(plan: &CostPlan, currency: &str) -> String {
     let cost = plan.planned.cost_per_day;
     let name = plan.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
     format!("plan{name}: {filter}: {currency} {cost:+.2} a day from {}{until}", day_text(plan.planned.first))
+}
+
+/// Returns the end of the note on a plan that no charge matches. The charges of a history state
+/// no resource and tag unless the answer is grouped by them.
+fn unmatched_note(plan: &CostPlan, history: &BillHistory) -> &'static str {
+    let is_of_leaf =
+        |one: &CostDimension| !matches!(one, CostDimension::Resource | CostDimension::Tag { .. });
+    let is_matched = history.leaves.iter().any(|leaf| plan.filter.matches(&leaf.key));
+    match plan.filter.dimensions().iter().all(is_of_leaf) && !is_matched {
+        true => "; no charge matches its filter yet",
+        false => "",
+    }
 }
 
 fn end_note(end: &KnownEndRow, cost: f64) -> String {

@@ -415,6 +415,11 @@ fn plans_are_set_listed_and_removed_and_those_without_a_name_are_kept() {
     let totals = [sum(&column(&after, "total_cost")), format!("-{}", sum(&column(&before, "total_cost")))];
     assert_eq!(sum(&totals), "-5", "two days of the plan");
     assert!(err.contains("plan ec2: service=EC2: USD -2.50 a day from 2026-11-21 until 2026-11-22"), "{err}");
+    assert!(!err.contains("no charge matches its filter"), "{err}");
+    go("plan set new --cost-per-day 1 --starts-on 2026-11-21 --filter service=ECS").0.unwrap();
+    let err = go("forecast").2;
+    assert!(err.contains("a day from 2026-11-21; no charge matches its filter yet"), "{err}");
+    assert_eq!(column(&go("plan remove new").1, "name"), ["", "ec2"]);
     assert_eq!(go("plan remove ec2 --dry-run").0, Ok(Exit::Done));
     assert_eq!(column(&go("plan remove ec2").1, "name"), [""]);
     let failure = go("plan remove ec3").0.unwrap_err();
