@@ -27,6 +27,7 @@ mod moto;
 mod notebook;
 mod notify;
 mod plans;
+mod prices;
 mod privacy;
 mod programs;
 mod quarantine;
