@@ -40,6 +40,7 @@ mod spawn;
 mod spawn_bad_input;
 mod spawn_faults;
 mod spawn_views;
+mod spot;
 mod ssh_access;
 mod ssh_network;
 mod storage;

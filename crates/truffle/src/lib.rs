@@ -5,6 +5,7 @@
 
 mod accelerator_names;
 mod account_coverage;
+mod alternatives_report;
 mod anomaly_marks;
 mod anomaly_search;
 mod answer_columns;
@@ -35,6 +36,7 @@ mod html_page;
 mod instance_names;
 mod leaf_forecast;
 mod leaf_key;
+mod market_places;
 mod missing_prices;
 mod offer;
 mod output_file;
@@ -52,6 +54,7 @@ mod region_scope;
 mod repl;
 mod run;
 mod savings_plan;
+mod spot_alternatives;
 mod spot_market;
 mod statement;
 mod statement_tables;

@@ -4,6 +4,8 @@
 pub mod alerts;
 /// `truffle anomalies`.
 pub mod anomalies;
+/// `truffle arbitrage`.
+pub mod arbitrage;
 /// `truffle bookmark`.
 pub mod bookmark;
 /// `truffle budget`.
