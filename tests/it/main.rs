@@ -5,6 +5,7 @@
 mod bad_input;
 mod bills;
 mod bucket;
+mod bucket_delivery;
 mod bundle;
 mod caller;
 mod compaction;

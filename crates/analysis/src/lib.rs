@@ -18,6 +18,7 @@ mod exact_cost;
 mod expectation;
 mod forecast;
 mod history;
+mod interruption;
 mod interval;
 mod leaf;
 mod numbers;
@@ -26,7 +27,10 @@ mod schedule;
 mod selection;
 mod series;
 mod shares;
+mod spot_outlook;
+mod spot_price;
 mod weeks;
+mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
 pub use change::{CostChange, PricedUsage};
@@ -39,6 +43,11 @@ pub use expectation::DayExpectation;
 pub use forecast::{
     CostForecast, CostInterval, DayForecast, ForecastError, ForecastSettings, GroupForecast, MonthForecast,
 };
+pub use interruption::BandTrend;
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use series::DailyCosts;
+pub use spot_outlook::{
+    OUTLOOK_WEEKS, OutlookGap, SpotBand, SpotOutlook, SpotOutlookModel, VolatilityClass, WeeklyPrices,
+};
+pub use spot_price::{SpotObservation, SpotPriceWindow, SpotStep, TRUSTED_DAYS};
 pub use weeks::{WeekForecast, forecast_weeks};

@@ -10,7 +10,7 @@ use console::CommonFlags;
 
 use crate::commands::{
     alerts, anomalies, bookmark, budget, calendar, commitment, compare, completions, cost, export, forecast,
-    query, regions, report, saved, schema, search, show, status, trends, whatif, zones,
+    query, regions, report, saved, schema, search, show, spot, status, trends, whatif, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -56,6 +56,7 @@ pub enum Command {
     Show(show::ShowArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Spot(spot::SpotArgs),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),

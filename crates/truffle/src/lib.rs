@@ -44,6 +44,7 @@ mod region_scope;
 mod repl;
 mod run;
 mod savings_plan;
+mod spot_market;
 mod statement;
 mod statement_tables;
 mod svg_drawing;

@@ -9,7 +9,7 @@ use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::{
     alerts, anomalies, bookmark, budget, calendar, commitment, compare, completions, cost, export, forecast,
-    query, regions, report, saved, schema, search, show, status, trends, version, whatif, zones,
+    query, regions, report, saved, schema, search, show, spot, status, trends, version, whatif, zones,
 };
 use crate::output_file::OutputFile;
 use crate::ports::failure;
@@ -139,6 +139,7 @@ fn dispatch(
         Command::Show(args) => show::run_show(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Spot(args) => spot::run_spot(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
         Command::Trends(args) => trends::run_trends(args, ports, printer, now),

@@ -68,9 +68,10 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow,
-        OnDemandPriceRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PricedUsageRow, QuarantinedPrice,
-        RegionRow, RepricedRow, SpotPriceRow, ZoneOfferRow,
+        CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, InterruptionBandRow, KnownEndRow,
+        NewestUsageRow, OnDemandPriceRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PricedUsageRow,
+        QuarantinedPrice, RegionRow, RepricedRow, SpotLatestRow, SpotPriceRow, SpotStepRow, SpotWeekRow,
+        TypeOfferRow, TypePriceRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -92,6 +93,12 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("cost/newest-usage", NewestUsageRow::fields()),
         ("cost/statements", CostStatementRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
+        ("spot/latest", SpotLatestRow::fields()),
+        ("spot/steps", SpotStepRow::fields()),
+        ("spot/weekly", SpotWeekRow::fields()),
+        ("spot/bands", InterruptionBandRow::fields()),
+        ("offering/of-types", TypeOfferRow::fields()),
+        ("price/on-demand", TypePriceRow::fields()),
     ]
 }
 

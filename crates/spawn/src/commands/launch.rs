@@ -107,6 +107,7 @@ fn launch(
     let found = ensure(&prepared.provisions, caller, ports, &mut notes)?;
     notes.iter().for_each(|note| printer.note(note));
     prepared.use_provisions(found);
+    prepared.delivery.carry_out(ports)?;
     let record = prepared.record;
     let lock = journal
         .lock(&record.id)?

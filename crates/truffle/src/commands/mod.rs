@@ -36,6 +36,8 @@ pub mod schema;
 pub mod search;
 /// `truffle show`.
 pub mod show;
+/// `truffle spot`.
+pub mod spot;
 /// `truffle status`.
 pub mod status;
 /// `truffle trends`.
