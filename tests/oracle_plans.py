@@ -233,13 +233,15 @@ def whatif_question(draw):
 
 
 def spot_question(draw):
-    as_of = datetime.datetime(2026, 9, 5) + datetime.timedelta(hours=draw.randint(0, 24 * 79))
+    # The seed knows the instance types since October.
+    as_of = datetime.datetime(2026, 10, 28) + datetime.timedelta(hours=draw.randint(0, 24 * 25))
     question = {
         "kind": "spot",
         "type": draw.choice(list(PRICES)),
         "days": draw.choice([1, 7, 20, 90]),
         "ceiling": draw.choice(["0.03", "0.045", "0.2"]),
-        "region": draw.choice([*REGIONS, "all"]),
+        # The seed's regions are newer, so none can be named.
+        "region": "all",
         "as-of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
     }
     question["words"] = ["spot", question["type"]] + flags(question, ["days", "ceiling", "region", "as-of"])
@@ -493,9 +495,8 @@ def check_spot(lake, question, rows):
 
 def spot_figures(lake, question, start, until):
     """Returns the figures of each zone with a price in the window."""
-    regions = list(REGIONS) if question["region"] == "all" else [question["region"]]
     figures = {}
-    for region in regions:
+    for region in REGIONS:
         for name, zone in lake.spot[(question["type"], region, "linux")].items():
             one = zone_figures(zone, start, until, Decimal(question["ceiling"]))
             if one:
