@@ -91,8 +91,8 @@ pub mod rows {
     use domain::{Decimal, Timestamp};
 
     pub use crate::purchase_rows::{
-        CapacityBlockRow, DiscountRow, FreeReservationRow, PlacementScoreRow, PriceChangeRow,
-        PurchaseOptionRow, QuotaRow, RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+        CapacityBlockRow, DiscountRow, FreeReservationRow, PriceChangeRow, PurchaseOptionRow, QuotaRow,
+        RegionAccessRow, RegionOfferRow, VcpuUsageRow,
     };
 
     row! {
@@ -296,6 +296,8 @@ pub mod rows {
             observed_at: Timestamp,
             /// Whether no newer statement had replaced it.
             is_valid: bool,
+            /// The accounts of a linked account's own report; empty for one about all accounts.
+            linked_accounts: Vec<String>,
         }
     }
 
@@ -477,6 +479,28 @@ pub mod rows {
             observed_at: Timestamp,
             /// Source of the price.
             source: String,
+        }
+    }
+
+    row! {
+        /// The answer to a request for a placement score: a row of `spot/scores`.
+        pub struct SpotScoreRow {
+            /// Score from 1 (least likely) to 10.
+            score: i64,
+            /// Region code.
+            region: String,
+            /// Zone id; `None` for the score of the whole region.
+            az_id: Option<String>,
+            /// Acceptable instance types.
+            instance_types: Vec<String>,
+            /// Number of requested instances.
+            target_capacity: i64,
+            /// Whether all instances are requested in one zone.
+            single_zone: Option<bool>,
+            /// Requesting account.
+            account_id: String,
+            /// Time of the answer.
+            answered_at: Timestamp,
         }
     }
 

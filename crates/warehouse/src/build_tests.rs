@@ -70,9 +70,9 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
         BandStayRow, CapacityBlockRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow,
         DiscountRow, FreeReservationRow, InterruptionBandRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow,
-        OwnedCommitmentRow, PlacementScoreRow, PlanHoursRow, PlanUsageRow, PriceChangeRow, PricePeriodRow,
-        PricedUsageRow, PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionBandRow,
-        RegionOfferRow, RegionRow, RegionSpotPriceRow, RepricedRow, SpotLatestRow, SpotPriceRow, SpotStepRow,
+        OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PriceChangeRow, PricePeriodRow, PricedUsageRow,
+        PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionBandRow, RegionOfferRow,
+        RegionRow, RegionSpotPriceRow, RepricedRow, SpotLatestRow, SpotPriceRow, SpotScoreRow, SpotStepRow,
         SpotWeekRow, TypeOfferRow, TypePriceRow, VcpuUsageRow, ZoneOfferRow,
     };
     vec![
@@ -103,13 +103,13 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("capacity/quotas", QuotaRow::fields()),
         ("capacity/reservations", FreeReservationRow::fields()),
         ("capacity/usage", VcpuUsageRow::fields()),
-        ("spot/scores", PlacementScoreRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
         ("price/periods", PricePeriodRow::fields()),
         ("price/plan-periods", PricePeriodRow::fields()),
         ("spot/band-stays", BandStayRow::fields()),
         ("spot/region-bands", RegionBandRow::fields()),
         ("spot/region-now", RegionSpotPriceRow::fields()),
+        ("spot/scores", SpotScoreRow::fields()),
         ("spot/latest", SpotLatestRow::fields()),
         ("spot/steps", SpotStepRow::fields()),
         ("spot/weekly", SpotWeekRow::fields()),

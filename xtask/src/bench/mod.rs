@@ -40,8 +40,8 @@ impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
-        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies | money \
-                        | commitment \
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies | commitment \
+                        | money \
                         | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
@@ -71,11 +71,11 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if let ["models" | "anomalies", arguments @ ..] = words {
         return bench_analysis(words[0], arguments);
     }
-    if let ["money", arguments @ ..] = words {
-        return money::run(arguments);
-    }
     if let ["commitment", arguments @ ..] = words {
         return commitment::run(arguments);
+    }
+    if let ["money", arguments @ ..] = words {
+        return money::run(arguments);
     }
     let plan = BenchPlan::read(words)?;
     build()?;

@@ -2,7 +2,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use analysis::{DataMove, MarketPlace, PlaceRank, premium_percent, rank_places};
-use catalog::rows::{InterruptionBandRow, PlacementScoreRow};
+use catalog::rows::{InterruptionBandRow, SpotScoreRow};
 use catalog::{Field, Page, TypeFacts, Value, ValueType};
 use clap::Args;
 use console::{Align, Exit, Failure, FailureKind, Printer, Report, TableColumn, TableView, read_region};
@@ -113,7 +113,8 @@ fn check_named_regions(args: &ArbitrageArgs, regions: &str, ports: &CommandPorts
     let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").chain(from.as_deref()).collect();
     match named.is_empty() {
         true => Ok(()),
-        false => region_scope::check_regions(&named, &region_scope::regions(ports)?),
+        // Prices are often older than the first list of regions.
+        false => region_scope::check_regions(&named, &region_scope::regions(&ports.at_any_time())?),
     }
 }
 
@@ -212,7 +213,7 @@ struct ArbitrageRow<'a> {
     rank: PlaceRank,
     premium_percent: Option<f64>,
     band: Option<InterruptionBandRow>,
-    score: Option<PlacementScoreRow>,
+    score: Option<SpotScoreRow>,
     net_saving: Option<Decimal>,
     break_even_hours: Option<Decimal>,
 }
@@ -255,11 +256,11 @@ fn add_spot_facts(
     let names: BTreeSet<String> = found.iter().map(|row| row.place.instance_type.clone()).collect();
     for name in names {
         let bands = load_bands(&name, spot, ports)?;
-        let scores: Vec<PlacementScoreRow> = rows(ports.answer("spot/scores", &[("type", &name)])?)?;
+        let scores: Vec<SpotScoreRow> = rows(ports.answer("spot/scores", &[("type", &name)])?)?;
         for row in found.iter_mut().filter(|row| row.place.instance_type == name) {
             row.band = bands.get(&row.place.region).and_then(|statements| statements.last().cloned());
             // A score for several types says nothing on one of them.
-            let answers = |score: &&PlacementScoreRow| {
+            let answers = |score: &&SpotScoreRow| {
                 score.region == row.place.region
                     && score.instance_types == [name.as_str()]
                     && (score.az_id.is_none() || score.az_id == row.place.az_id)

@@ -12,6 +12,8 @@ pub mod bookmark;
 pub mod budget;
 /// `truffle calendar`.
 pub mod calendar;
+/// `truffle capacity`.
+pub mod capacity;
 /// `truffle commitment`.
 pub mod commitment;
 /// `truffle compare`.
@@ -24,6 +26,11 @@ pub mod cost;
 pub mod export;
 /// `truffle forecast`.
 pub mod forecast;
+/// `truffle plan`.
+pub mod plan;
+/// `truffle price`.
+pub mod price;
+mod price_history;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
@@ -52,8 +59,12 @@ pub mod whatif;
 pub mod zones;
 
 #[cfg(test)]
+mod capacity_tests;
+#[cfg(test)]
 mod commitment_tests;
 #[cfg(test)]
 mod cost_tests;
+#[cfg(test)]
+mod price_tests;
 #[cfg(test)]
 mod tests;
