@@ -1,4 +1,7 @@
-//! Costs: forecasts, anomalies, the causes of a change, and the commitment that would have paid.
+//! Daily costs: what a month will cost, what was unusual, and why a cost changed. Prices: from when
+//! on a way to pay costs less than another one, the effect of a customer's discounts, spot prices
+//! by time, and the commitment that would have paid. Capacity: whether instances can be had in a
+//! region.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -8,10 +11,12 @@ mod anomaly;
 mod anomaly_tests;
 mod backtest;
 mod candidates;
+mod capacity;
 mod change;
 mod commitment;
 mod coverage;
 mod day;
+mod discount;
 mod drift;
 mod drivers;
 mod exact_cost;
@@ -22,6 +27,7 @@ mod interruption;
 mod interval;
 mod leaf;
 mod numbers;
+mod purchase_options;
 mod regression;
 mod schedule;
 mod selection;
@@ -33,10 +39,12 @@ mod weeks;
 mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
+pub use capacity::{CapacityFacts, CapacityVerdict, PlacementScore, QuotaUse, VerdictRule, judge_capacity};
 pub use change::{CostChange, PricedUsage};
 pub use commitment::{CommitmentDemand, CommitmentEffect, PastChoices, PlanUsage};
 pub use coverage::{CostCoverage, DayArrival, StatementPeriod, arrival_delay};
 pub use day::Day;
+pub use discount::{Discount, DiscountRate, DiscountTie, DiscountedProduct, find_discount};
 pub use drivers::{CostDriver, find_drivers};
 pub use exact_cost::ExactCost;
 pub use expectation::DayExpectation;
@@ -45,6 +53,9 @@ pub use forecast::{
 };
 pub use interruption::BandTrend;
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
+pub use purchase_options::{
+    BandRate, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions, saving_percent,
+};
 pub use series::DailyCosts;
 pub use spot_outlook::{
     OUTLOOK_WEEKS, OutlookGap, SpotBand, SpotOutlook, SpotOutlookModel, VolatilityClass, WeeklyPrices,

@@ -10,6 +10,9 @@ macro_rules! questions {
 /// Every named question, sorted by name.
 pub const QUESTIONS: &[Question] = questions![
     "capacity/blocks",
+    "capacity/quotas",
+    "capacity/reservations",
+    "capacity/usage",
     "commitment/hours",
     "commitment/owned",
     "commitment/usage",
@@ -34,18 +37,23 @@ pub const QUESTIONS: &[Question] = questions![
     "instance/facts",
     "instance/gpus",
     "instance/metrics",
+    "instance/names",
     "instance/reported",
     "instance/utilization",
     "offering/everywhere",
     "offering/of-types",
     "offering/only-in",
+    "offering/regions",
     "offering/zones",
+    "price/changes",
     "price/cheapest-regions",
     "price/current",
+    "price/discounts",
     "price/held",
     "price/on-demand",
     "price/options",
     "price/per-gpu",
+    "price/purchase-options",
     "region/access",
     "region/list",
     "spot/band-stays",
@@ -77,6 +85,11 @@ pub mod rows {
     use super::row;
     use crate::question::{CalendarDate, ChargeAmount, ChargeQuantity};
     use domain::{Decimal, Timestamp};
+
+    pub use crate::purchase_rows::{
+        CapacityBlockRow, DiscountRow, FreeReservationRow, PlacementScoreRow, PriceChangeRow,
+        PurchaseOptionRow, QuotaRow, RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+    };
 
     row! {
         /// The report of one run about one scope: a row of `data/runs`.
@@ -279,6 +292,8 @@ pub mod rows {
             observed_at: Timestamp,
             /// Whether no newer statement had replaced it.
             is_valid: bool,
+            /// The accounts of a linked account's own report; empty for one about all accounts.
+            linked_accounts: Vec<String>,
         }
     }
 

@@ -10,6 +10,8 @@ pub mod bookmark;
 pub mod budget;
 /// `truffle calendar`.
 pub mod calendar;
+/// `truffle capacity`.
+pub mod capacity;
 /// `truffle commitment`.
 pub mod commitment;
 /// `truffle compare`.
@@ -22,6 +24,11 @@ pub mod cost;
 pub mod export;
 /// `truffle forecast`.
 pub mod forecast;
+/// `truffle plan`.
+pub mod plan;
+/// `truffle price`.
+pub mod price;
+mod price_history;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
@@ -50,8 +57,12 @@ pub mod whatif;
 pub mod zones;
 
 #[cfg(test)]
+mod capacity_tests;
+#[cfg(test)]
 mod commitment_tests;
 #[cfg(test)]
 mod cost_tests;
+#[cfg(test)]
+mod price_tests;
 #[cfg(test)]
 mod tests;
