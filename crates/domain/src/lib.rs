@@ -33,6 +33,9 @@ pub use text_reader::{
 pub use vcpu_quota::vcpu_quota;
 pub use visible::{is_invisible, is_shell_word, visible};
 
+/// The shortest secret that signs the posts to a webhook, in bytes.
+pub const SHORTEST_SECRET: usize = 16;
+
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).
 pub fn parse_instant(text: &str) -> Option<Timestamp> {

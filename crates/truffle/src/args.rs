@@ -9,9 +9,9 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, capacity, commitment, compare, completions, cost,
-    export, forecast, price, query, regions, report, saved, schema, search, show, spot, status, trends,
-    whatif, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, capacity, commitment, compare, completions,
+    cost, export, forecast, plan, price, query, regions, report, saved, schema, search, show, spot, status,
+    trends, whatif, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -60,6 +60,7 @@ pub enum Command {
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
     Spot(spot::SpotArgs),
+    Arbitrage(Box<arbitrage::ArbitrageArgs>),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),
@@ -67,6 +68,7 @@ pub enum Command {
     Whatif(whatif::WhatifArgs),
     Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
+    Plan(plan::CostPlanArgs),
     Calendar(calendar::CalendarArgs),
     Alerts(alerts::AlertsArgs),
     Report(report::ReportArgs),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use analysis::{CapacityFacts, PlacementScore, QuotaUse};
 use catalog::rows::{
-    CapacityBlockRow, FreeReservationRow, PlacementScoreRow, QuotaRow, RegionAccessRow, RegionOfferRow,
+    CapacityBlockRow, FreeReservationRow, QuotaRow, RegionAccessRow, RegionOfferRow, SpotScoreRow,
     VcpuUsageRow,
 };
 use console::Failure;
@@ -18,7 +18,7 @@ use crate::type_names::ask_about_type;
 pub(crate) struct AccountCapacity {
     access: Vec<RegionAccessRow>,
     usage: Vec<VcpuUsageRow>,
-    scores: Vec<PlacementScoreRow>,
+    scores: Vec<SpotScoreRow>,
     blocks: Vec<CapacityBlockRow>,
 }
 
@@ -95,7 +95,7 @@ pub(crate) struct RegionCapacity<'a> {
     /// The vCPUs in use of that quota.
     pub(crate) in_use: Option<i64>,
     /// The best score of the same request.
-    pub(crate) score: Option<&'a PlacementScoreRow>,
+    pub(crate) score: Option<&'a SpotScoreRow>,
     /// The first block with enough instances.
     pub(crate) block: Option<&'a CapacityBlockRow>,
     is_opted_in: Option<bool>,

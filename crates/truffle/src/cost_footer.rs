@@ -17,6 +17,10 @@ pub(crate) fn note_cost_footer(
     now: Timestamp,
 ) -> Result<(), Failure> {
     printer.note(&completeness(history));
+    for (payer, last, accounts) in history.coverage.ended_beside_linked() {
+        let accounts = accounts.join(", ");
+        printer.note(&format!("after {} the bills of {payer} are those of {accounts} alone", day_text(last)));
+    }
     note_bills_footer(&month_text(history.newest_month), ports, printer, now)
 }
 
@@ -48,8 +52,7 @@ pub(crate) fn note_priced_footer(
 /// Returns the sentence on the newest complete day.
 pub(crate) fn completeness(history: &BillHistory) -> String {
     let complete = history.complete_through;
-    let newest = history.coverage.values().filter_map(|one| one.spans.last()).map(|(_, end)| *end - 1).max();
-    match newest.map(|newest| newest - complete) {
+    match history.coverage.last_day().map(|newest| newest - complete) {
         Some(days) if days > 0 => {
             let days = if days == 1 { "day".to_string() } else { format!("{days} days") };
             format!("costs are complete through {}; the newest {days} may lack charges", day_text(complete))

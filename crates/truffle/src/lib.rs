@@ -4,10 +4,13 @@
 //! the answer into a report. The crate never depends on the SQL engine, a file format or a socket.
 
 mod accelerator_names;
+mod account_coverage;
+mod alternatives_report;
 mod anomaly_marks;
 mod anomaly_search;
 mod answer_columns;
 mod args;
+mod bill_histories;
 mod budget_check;
 mod budget_entry;
 mod calendar_svg;
@@ -18,6 +21,7 @@ mod columns;
 pub mod commands;
 mod cost_dimension;
 mod cost_filter;
+mod cost_flags;
 mod cost_footer;
 #[cfg(test)]
 mod cost_sample;
@@ -32,6 +36,7 @@ mod html_page;
 mod instance_names;
 mod leaf_forecast;
 mod leaf_key;
+mod market_places;
 mod missing_prices;
 mod offer;
 mod output_file;
@@ -49,6 +54,7 @@ mod region_scope;
 mod repl;
 mod run;
 mod savings_plan;
+mod spot_alternatives;
 mod spot_market;
 mod statement;
 mod statement_tables;
@@ -61,4 +67,4 @@ pub mod words;
 pub use args::{Command, CommonArgs, TruffleArgs};
 pub use cost_dimension::dimension_names;
 pub use ports::{CommandPorts, CompletionShell, OpenWarehouse, Ports};
-pub use run::{budget_names, column_names, region_names, run, saved_names, type_names};
+pub use run::{budget_names, column_names, plan_names, region_names, run, saved_names, type_names};

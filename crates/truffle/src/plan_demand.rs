@@ -130,7 +130,7 @@ impl PlanDemand {
     fn of(scope: PlanScope, rows: &[PlanHoursRow], history: &BillHistory) -> Option<PlanDemand> {
         let end = history.through + 1;
         let mut first = end;
-        while history.covers(&scope.payer, first - 1) {
+        while history.coverage.covers_payer(&scope.payer, first - 1) {
             first = first - 1;
         }
         let hours = usize::try_from((end - first) * 24).ok().filter(|hours| *hours > 0)?;

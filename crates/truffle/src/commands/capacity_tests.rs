@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use catalog::rows::{
-    CapacityBlockRow, CollectionRunRow, FreeReservationRow, PlacementScoreRow, QuotaRow, RegionAccessRow,
-    RegionOfferRow, RegionRow, VcpuUsageRow,
+    CapacityBlockRow, CollectionRunRow, FreeReservationRow, QuotaRow, RegionAccessRow, RegionOfferRow,
+    RegionRow, SpotScoreRow, VcpuUsageRow,
 };
 use catalog::testing::{FailingEncode, MemoryAsk};
 use catalog::{Field, Page, QuestionRow, Value, ValueType};
@@ -121,7 +121,7 @@ fn warehouse() -> MemoryAsk {
         .answer("capacity/reservations", move |_| page::<FreeReservationRow>(vec![free.clone()]))
         .answer("region/access", move |_| page::<RegionAccessRow>(access.clone()))
         .answer("capacity/usage", move |_| page::<VcpuUsageRow>(usage.clone()))
-        .answer("spot/scores", move |_| page::<PlacementScoreRow>(scores.clone()))
+        .answer("spot/scores", move |_| page::<SpotScoreRow>(scores.clone()))
         .answer("capacity/blocks", move |_| page::<CapacityBlockRow>(vec![block.clone()]))
         .answer("region/list", |_| page::<RegionRow>(Vec::new()))
         .answer("data/runs", |_| page::<CollectionRunRow>(Vec::new()))

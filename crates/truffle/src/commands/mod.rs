@@ -4,6 +4,8 @@
 pub mod alerts;
 /// `truffle anomalies`.
 pub mod anomalies;
+/// `truffle arbitrage`.
+pub mod arbitrage;
 /// `truffle bookmark`.
 pub mod bookmark;
 /// `truffle budget`.
@@ -24,6 +26,8 @@ pub mod cost;
 pub mod export;
 /// `truffle forecast`.
 pub mod forecast;
+/// `truffle plan`.
+pub mod plan;
 /// `truffle price`.
 pub mod price;
 mod price_history;
