@@ -18,6 +18,7 @@ pub mod ports;
 mod purchase_rows;
 mod question;
 mod questions;
+mod spot_rows;
 mod tag_key;
 pub mod testing;
 mod type_facts;
