@@ -1,16 +1,17 @@
-"""Answers questions about commitments and other prices apart from the Rust code and its SQL.
+"""Answers questions about commitments, other prices and spot apart from the Rust code and its SQL.
 
-    python oracle_plans.py make FOLDER SEED               writes bills, price lists and plan rates
+    python oracle_plans.py make FOLDER SEED               writes bills, price lists, rates and spot
     python oracle_plans.py draw COUNT SEED                prints random questions as a JSON list
     python oracle_plans.py check FOLDER < answers.json    compares the answers of truffle
 
 A question is {"words": [arguments of truffle], ...}. An answer is the question with "code", the
-exit code, and "rows", the rows of `-o json`. FOLDER has the exports charge.parquet,
-price.parquet and plan.parquet; the last two are the histories with their time of validity.
+exit code, and "rows", the rows of `-o json`. FOLDER has the exports charge.parquet, price.parquet,
+plan.parquet and spot.parquet; price and plan are the histories with their time of validity.
 """
 
 import datetime
 import json
+import math
 import random
 import sys
 from collections import defaultdict
@@ -30,6 +31,9 @@ OPERATIONS = {
     "RunInstances": ("linux", "none", "none", "Linux"),
     "RunInstances:0002": ("windows", "none", "included", "Windows"),
 }
+ZONES = {"use1-az1": "us-east-1", "use1-az2": "us-east-1", "euw1-az1": "eu-west-1", "euw1-az3": "eu-west-1"}
+NOW = datetime.datetime(2026, 11, 23)
+TRUST = datetime.timedelta(days=7)
 MAPS = ["m5=m7g", "c5=c7g", "m5=m7g,c5=c7g", "m5.large=m5.xlarge", "m5=c5", "m5=m7g,m5.large=c5.large"]
 
 
@@ -45,6 +49,23 @@ def make(folder, seed):
             write_prices(folder / f"prices-{region}-{day}.csv", region, day, draw)
         for day in ["2026-08-15", "2026-10-20"]:
             write_plans(folder / f"plans-{region}-{day}.csv", region, day, draw)
+    write_spot(folder / "spot.csv", draw)
+
+
+def write_spot(path, draw):
+    lines = ["observed_at,instance_type,region,az_id,spot_usd"]
+    for name, price in PRICES.items():
+        for zone, region in ZONES.items():
+            if draw.random() < 0.2:
+                continue
+            at, value = datetime.datetime(2026, 8, 25), Decimal(price) * Decimal("0.4")
+            while at < NOW:
+                lines.append(f"{at:%Y-%m-%dT%H:%M:%SZ},{name},{region},{zone},{value:.4f}")
+                # A few pauses are longer than an observation is trusted.
+                hours = draw.choice([200, 400]) if draw.random() < 0.05 else draw.uniform(1, 90)
+                at += datetime.timedelta(seconds=int(3600 * hours))
+                value *= Decimal(draw.choice(["1", "1", "1.04", "0.97", "1.2", "0.85"]))
+    path.write_text("\n".join(lines) + "\n")
 
 
 def write_report(path, month, days, draw):
@@ -153,7 +174,8 @@ def write_plans(path, region, day, draw):
 
 def draw_questions(count, seed):
     draw = random.Random(seed)
-    return [draw.choice([commitment_question, usage_question, whatif_question])(draw) for _ in range(count)]
+    kinds = [commitment_question, usage_question, whatif_question, spot_question]
+    return [draw.choice(kinds)(draw) for _ in range(count)]
 
 
 def plan_words(draw):
@@ -197,13 +219,32 @@ def whatif_question(draw):
         question["region"] = draw.choice(list(REGIONS))
     if draw.random() < 0.5:
         question["map"] = draw.choice(MAPS)
-    if draw.random() < 0.4:
+    purchase = draw.random()
+    if purchase < 0.3:
         question |= plan_words(draw)
+    elif purchase < 0.6:
+        question["spot"] = True
     if draw.random() < 0.5:
         days = ["07-20", "08-20", "09-15", "10-07", "10-12", "11-01"]
         question["prices-as-of"] = f"2026-{draw.choice(days)}"
     names = ["month", "region", "map", "plan", "years", "payment", "prices-as-of"]
-    question["words"] = ["whatif"] + flags(question, names)
+    question["words"] = ["whatif"] + flags(question, names) + (["--spot"] if "spot" in question else [])
+    return question
+
+
+def spot_question(draw):
+    # The seed knows the instance types since October.
+    as_of = datetime.datetime(2026, 10, 28) + datetime.timedelta(hours=draw.randint(0, 24 * 25))
+    question = {
+        "kind": "spot",
+        "type": draw.choice(list(PRICES)),
+        "days": draw.choice([1, 7, 20, 90]),
+        "ceiling": draw.choice(["0.03", "0.045", "0.2"]),
+        # The seed's regions are newer, so none can be named.
+        "region": "all",
+        "as-of": f"{as_of:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    question["words"] = ["spot", question["type"]] + flags(question, ["days", "ceiling", "region", "as-of"])
     return question
 
 
@@ -221,6 +262,10 @@ class Lake:
         self.plans = polars.read_parquet(folder / "plan.parquet").to_dicts()
         for row in self.lines:
             row["day"] = row["charge_period_start"].date()
+        self.spot = defaultdict(lambda: defaultdict(dict))
+        for row in polars.read_parquet(folder / "spot.parquet").to_dicts():
+            zones = self.spot[(row["instance_type"], row["region"], row["product"])]
+            zones[row["az_id"]][row["observed_at"]] = row["price_per_hour"]
 
     def rates(self, question):
         """Returns the rates that are valid now, by usage type, operation and region."""
@@ -264,6 +309,10 @@ class Lake:
         at = row["charge_period_start"]
         if "prices-as-of" in question:
             at = datetime.datetime.fromisoformat(question["prices-as-of"] + "T23:59:59.999999")
+        if "spot" in question:
+            zones = self.spot[(name, region, os)].values()
+            prices = [price for zone in zones if (price := spot_price(zone, at)) is not None]
+            return (min(prices), None) if prices else (None, "no price")
         listed = self.plan_prices(question) if "plan" in question else self.on_demand_prices()
         known = [one for one in listed[(name, region, os, software, licence)] if one[0] <= at]
         newest = max(known, key=lambda one: one[1], default=None)
@@ -279,6 +328,12 @@ class Lake:
     def plan_prices(self, question):
         wanted = (question["plan"], question["years"], question["payment"])
         return index(row for row in self.plans if (row["plan"], row["lease_years"], row["payment"]) == wanted)
+
+
+def spot_price(zone, at):
+    """Returns the newest price of a zone, if it was observed in the seven days before."""
+    known = [seen for seen in zone if at - TRUST < seen <= at]
+    return zone[max(known)] if known else None
 
 
 def index(rows):
@@ -420,12 +475,85 @@ def check_whatif(lake, question, rows):
     return True, ""
 
 
+def check_spot(lake, question, rows):
+    until = datetime.datetime.fromisoformat(question["as-of"].rstrip("Z"))
+    start = until - datetime.timedelta(days=question["days"])
+    found = {row["az_id"]: row for row in rows}
+    expected = spot_figures(lake, question, start, until)
+    if set(found) != set(expected):
+        return False, f"{set(found)} and not {set(expected)}"
+    for zone, figures in expected.items():
+        for name, figure in figures.items():
+            value = found[zone][name]
+            same = value is None if figure is None else value is not None and (
+                abs(float(value) - float(figure)) < 1e-9
+            )
+            if not same:
+                return False, f"{zone} {name}: {value} and not {figure}"
+    return True, ""
+
+
+def spot_figures(lake, question, start, until):
+    """Returns the figures of each zone with a price in the window."""
+    figures = {}
+    for region in REGIONS:
+        for name, zone in lake.spot[(question["type"], region, "linux")].items():
+            one = zone_figures(zone, start, until, Decimal(question["ceiling"]))
+            if one:
+                figures[name] = one
+    return figures
+
+
+def zone_figures(zone, start, until, ceiling):
+    seen = sorted(at for at in zone if start - TRUST < at <= until)
+    edges = {start, until} | set(seen) | {at + TRUST for at in seen}
+    edges = sorted(edge for edge in edges if start <= edge <= until)
+    weights = defaultdict(int)
+    for one, other in zip(edges, edges[1:]):
+        price = spot_price(zone, one)
+        if price is not None:
+            weights[price] += (other - one) // datetime.timedelta(microseconds=1)
+    whole = (until - start) // datetime.timedelta(microseconds=1)
+    observed = sum(weights.values())
+    if not observed:
+        return None
+    prices = [zone[at] for at in seen]
+    changes = sum(at > start and new != old for at, new, old in zip(seen[1:], prices[1:], prices))
+    weeks = [until - datetime.timedelta(days=7 * back) for back in range((until - start).days // 7 + 1)]
+    at_weeks = [spot_price(zone, at) for at in weeks]
+    moves = [abs(math.log(old / new)) for new, old in zip(at_weeks, at_weeks[1:]) if new and old]
+    return {
+        "price_per_hour": spot_price(zone, until),
+        "p5_price": quantile(weights, 0.05),
+        "median_price": quantile(weights, 0.5),
+        "p95_price": quantile(weights, 0.95),
+        "highest_price": max(weights),
+        "share_under_ceiling": sum(weights[price] for price in weights if price <= ceiling) / observed,
+        "changes": changes,
+        "weekly_log_change": sum(moves) / len(moves) if moves else None,
+        "observed_share": observed / whole,
+    }
+
+
+def quantile(weights, share):
+    """Returns the lowest price that applied for at least this share of the time."""
+    reached, wanted = 0, share * sum(weights.values())
+    for price in sorted(weights):
+        reached += weights[price]
+        if reached >= wanted:
+            return price
+    return max(weights)
+
+
 def number(value):
     return None if value is None else Decimal(str(value))
 
 
 def none_fits(lake, question):
     """Returns whether a refusal is right: no line has a price."""
+    if question["kind"] == "spot":
+        until = datetime.datetime.fromisoformat(question["as-of"].rstrip("Z"))
+        return not spot_figures(lake, question, until - datetime.timedelta(days=question["days"]), until)
     if question["kind"] == "commitment":
         last = datetime.date.fromisoformat(question["through"])
         return all(rate is None for _, rate in lake.plan_usage(question, datetime.date(2026, 9, 1), last))
@@ -433,7 +561,7 @@ def none_fits(lake, question):
     return all(lake.price_of(line, question)[0] is None for line in month)
 
 
-CHECKS = {"usage": check_usage, "commitment": check_commitment, "whatif": check_whatif}
+CHECKS = {"usage": check_usage, "commitment": check_commitment, "whatif": check_whatif, "spot": check_spot}
 
 
 def check(folder, answers):
@@ -444,7 +572,9 @@ def check(folder, answers):
             agrees, problem = CHECKS[answer["kind"]](lake, answer, answer["rows"])
             counts[answer["kind"]] += 1
         else:
-            agrees, problem = answer["code"] == 3 and none_fits(lake, answer), f"exit code {answer['code']}"
+            # 3: nothing fits; 4: nothing was collected.
+            agrees = answer["code"] in (3, 4) and none_fits(lake, answer)
+            problem = f"exit code {answer['code']}"
             counts["refused"] += 1
         if not agrees:
             sys.exit(f"{' '.join(answer['words'])}: {problem}")

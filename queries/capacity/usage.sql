@@ -1,6 +1,6 @@
 -- On-demand vCPUs in use by account, region and instance type: of instances that run, and of free
--- instances in capacity reservations, which count against the quota too. An account and region
--- whose instances were collected has a row without a type even if nothing runs there.
+-- instances in capacity reservations, which count against the quota too. An account and region with
+-- collected instances has a row without a type even if nothing runs there.
 -- $as_of timestamp = now  use the newest data at or before this instant
 WITH described AS (
     SELECT instance_type, vcpus

@@ -91,7 +91,7 @@ offered AS (
     FROM offering_history
     WHERE instance_type = $type AND valid_at(valid_from, valid_until, $as_of)
 ),
--- Regions whose offerings are completely known.
+-- Regions with completely known offerings.
 known AS (
     SELECT DISTINCT scope AS region
     FROM collection_run

@@ -33,7 +33,7 @@ fn the_notebooks_are_committed_without_outputs() {
     let files = fs::read_dir(repository_root().join("notebooks")).unwrap().map(|file| file.unwrap().path());
     let notebooks = files.filter(|file| file.extension().is_some_and(|ending| ending == "ipynb"));
     let notebooks: Vec<_> = notebooks.collect();
-    assert_eq!(notebooks.len(), 3, "{notebooks:?}");
+    assert_eq!(notebooks.len(), 5, "{notebooks:?}");
     for notebook in notebooks {
         for cell in code(&fs::read_to_string(&notebook).unwrap()) {
             assert_eq!(cell["outputs"], serde_json::json!([]), "{notebook:?}: {}", cell["id"]);
@@ -44,7 +44,7 @@ fn the_notebooks_are_committed_without_outputs() {
 
 /// Executes a notebook in a home. Returns the number of its charts and its printed text; `None`
 /// without Jupyter.
-fn execute(desk: &Desk, name: &str) -> Option<(usize, String)> {
+fn execute(desk: &Desk, name: &str, variables: &[(&str, &str)]) -> Option<(usize, String)> {
     let python = repository_root().join(".tools/venv/bin/python");
     if !python.exists() {
         eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
@@ -61,6 +61,7 @@ fn execute(desk: &Desk, name: &str) -> Option<(usize, String)> {
         .env("HOME", desk.home())
         .env("MYCELIUM_TRUFFLE", executable_path("truffle"))
         .env("MYCELIUM_NOW", NOW)
+        .envs(variables.iter().copied())
         .current_dir(desk.home());
     run_command(&mut execute).expect_success();
 
@@ -81,7 +82,7 @@ fn check_line(printed: &str, line: &str) {
 fn the_notebook_of_forecasts_agrees_with_truffle_forecast() {
     let desk = Desk::default();
     EARLY.iter().for_each(|statement| import(&desk, statement));
-    let Some((charts, printed)) = execute(&desk, "forecast.ipynb") else { return };
+    let Some((charts, printed)) = execute(&desk, "forecast.ipynb", &[]) else { return };
     assert_eq!(charts, 2);
     let columns = "billing_currency,actual_cost,complete_through,total_cost,lower_95,upper_95,method";
     let out = desk.truffle(&["forecast", "--columns", columns, "-o", "csv"]).expect_success();
@@ -100,7 +101,7 @@ fn the_notebook_of_anomalies_agrees_with_truffle_anomalies() {
     let desk = Desk::default();
     // The last one is a month with seven times the usage.
     EARLY.iter().chain(&LATE[..1]).for_each(|statement| import(&desk, statement));
-    let Some((charts, printed)) = execute(&desk, "anomalies.ipynb") else { return };
+    let Some((charts, printed)) = execute(&desk, "anomalies.ipynb", &[]) else { return };
     assert_eq!(charts, 1);
     let columns = "anomaly_id,kind,started_on,actual_cost,expected_cost,billing_currency,dimension,value";
     let out = desk.truffle(&["anomalies", "--columns", columns, "-o", "csv"]).expect_success();
@@ -120,9 +121,23 @@ fn the_notebook_of_anomalies_agrees_with_truffle_anomalies() {
 }
 
 #[test]
+fn the_notebooks_on_spot_and_arbitrage_agree_with_their_commands() {
+    let desk = Desk::default();
+    crate::spot::import_early(&desk);
+    let variables = [("NOTEBOOK_TYPE", "m7i.large"), ("NOTEBOOK_AS_OF", "2026-11-12")];
+    let check = |name: &str, expected: &str| {
+        let Some((_, printed)) = execute(&desk, name, &variables) else { return };
+        check_line(&printed, expected);
+    };
+    check("spot-history.ipynb", "zones compared: 5, figures that differ: 0");
+    // 36 regions with a price, less those that do not offer the type.
+    check("arbitrage.ipynb", "ROWS, same order: True");
+}
+
+#[test]
 fn the_notebook_runs_and_agrees_with_truffle_query() {
     let desk = Desk::default();
-    let Some((charts, printed)) = execute(&desk, "price-against-memory.ipynb") else { return };
+    let Some((charts, printed)) = execute(&desk, "price-against-memory.ipynb", &[]) else { return };
     assert_eq!(charts, 2);
     let count = |from: &str| {
         let sql = format!("WITH priced AS ({PRICED}) SELECT count(*) AS n FROM {from}");

@@ -392,18 +392,20 @@ fn random_questions_agree_with_an_oracle_over_exported_tables() {
             import(&desk, "savings-plans", &file, &["--whole"]);
         }
     }
+    import(&desk, "spot-history", &folder.join("spot.csv"), &[]);
     for (month, time) in [("2026-09", "2026-10-04"), ("2026-10", "2026-11-04")] {
         import(&desk, "cur", &folder.join(format!("bill-{month}.csv")), &["--observed-at", time]);
     }
     for (name, sql) in [
         ("charge", "SELECT * FROM charge"),
-        ("price", "SELECT * FROM price_history WHERE source LIKE 'prices%'"),
+        ("price", "SELECT * FROM price_history"),
         ("plan", "SELECT * FROM savings_plan_history"),
+        ("spot", "SELECT * FROM spot_price"),
     ] {
         let file = folder.join(format!("{name}.parquet"));
         desk.truffle(&["export", "--query", sql, "--to", &file.to_string_lossy(), "-q"]).expect_success();
     }
-    let count = if is_long_run() { 200 } else { 40 };
+    let count = if is_long_run() { 200 } else { 50 };
     let drawn = oracle(&python, &["draw", &count.to_string(), "2026"], "");
     let questions: Vec<Value> = serde_json::from_str(&drawn).unwrap();
     let (one, other) = questions.split_at(count / 2);
@@ -414,7 +416,7 @@ fn random_questions_agree_with_an_oracle_over_exported_tables() {
     });
     let counts = oracle(&python, &["check", &place], &serde_json::to_string(&answers).unwrap());
     let counts: Value = serde_json::from_str(&counts).unwrap();
-    for kind in ["commitment", "usage", "whatif"] {
-        assert!(counts[kind].as_u64().is_some_and(|found| found > count as u64 / 6), "{counts}");
+    for kind in ["commitment", "usage", "whatif", "spot"] {
+        assert!(counts[kind].as_u64().is_some_and(|found| found > count as u64 / 10), "{counts}");
     }
 }

@@ -77,8 +77,8 @@ impl Discount {
         }
     }
 
-    /// Returns a one-time payment with the discount. `None` for an agreed price per hour, because it
-    /// does not state how much of it is paid at the start.
+    /// Returns a one-time payment with the discount. `None` for an agreed price per hour, because
+    /// it does not state how much of it is paid at the start.
     pub fn apply_to_payment(&self, list_payment: Decimal) -> Option<Decimal> {
         match self.rate {
             DiscountRate::PricePerHour(_) => None,

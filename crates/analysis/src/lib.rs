@@ -9,6 +9,7 @@
 mod anomaly;
 #[cfg(test)]
 mod anomaly_tests;
+mod arbitrage;
 mod backtest;
 mod candidates;
 mod capacity;
@@ -39,6 +40,7 @@ mod weeks;
 mod window;
 
 pub use anomaly::{AnomalyKind, AnomalyRule, AnomalyWalk, CostAnomaly, find_anomalies};
+pub use arbitrage::{DataMove, MarketPlace, PlaceRank, premium_percent, rank_places};
 pub use capacity::{CapacityFacts, CapacityVerdict, PlacementScore, QuotaUse, VerdictRule, judge_capacity};
 pub use change::{CostChange, PricedUsage};
 pub use commitment::{CommitmentDemand, CommitmentEffect, PastChoices, PlanUsage};

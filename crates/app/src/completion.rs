@@ -12,12 +12,16 @@ use crate::PROGRAMS;
 
 /// Returns the command line of `truffle`, with the candidates of its arguments.
 pub fn truffle_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 14] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 18] = [
         ("search", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
         ("show", &[("name", types), ("region", regions)]),
+        ("capacity", &[("types", types), ("region", regions)]),
+        ("price", &[("types", types), ("region", regions)]),
         ("regions", &[("name", types), ("region", regions)]),
         ("zones", &[("name", types), ("region", regions)]),
+        ("spot", &[("types", types), ("region", regions)]),
+        ("arbitrage", &[("words", types), ("region", regions), ("from", regions)]),
         ("bookmark", &[("types", types), ("remove", types)]),
         ("schema", &[("table", tables)]),
         ("export", &[("table", tables)]),

@@ -181,28 +181,6 @@ row! {
 }
 
 row! {
-    /// A spot placement score: a row of `spot/scores`.
-    pub struct PlacementScoreRow {
-        /// Score from 1 to 10.
-        score: i64,
-        /// Region code.
-        region: String,
-        /// Zone id; `None` for the score of the whole region.
-        az_id: Option<String>,
-        /// Acceptable instance types of the request.
-        instance_types: Vec<String>,
-        /// Number of requested instances.
-        target_capacity: i64,
-        /// Whether all instances were requested in one zone.
-        single_zone: Option<bool>,
-        /// Requesting account.
-        account_id: String,
-        /// Time of the answer.
-        answered_at: Timestamp,
-    }
-}
-
-row! {
     /// A capacity block for sale: a row of `capacity/blocks`.
     pub struct CapacityBlockRow {
         /// Instance type.

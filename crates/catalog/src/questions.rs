@@ -53,6 +53,8 @@ pub const QUESTIONS: &[Question] = questions![
     "price/on-demand",
     "price/options",
     "price/per-gpu",
+    "price/periods",
+    "price/plan-periods",
     "price/purchase-options",
     "region/access",
     "region/list",
@@ -63,6 +65,8 @@ pub const QUESTIONS: &[Question] = questions![
     "spot/interruptions",
     "spot/latest",
     "spot/observed",
+    "spot/region-bands",
+    "spot/region-now",
     "spot/scores",
     "spot/steps",
     "spot/weekly",
@@ -87,8 +91,8 @@ pub mod rows {
     use domain::{Decimal, Timestamp};
 
     pub use crate::purchase_rows::{
-        CapacityBlockRow, DiscountRow, FreeReservationRow, PlacementScoreRow, PriceChangeRow,
-        PurchaseOptionRow, QuotaRow, RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+        CapacityBlockRow, DiscountRow, FreeReservationRow, PriceChangeRow, PurchaseOptionRow, QuotaRow,
+        RegionAccessRow, RegionOfferRow, VcpuUsageRow,
     };
 
     row! {
@@ -452,6 +456,103 @@ pub mod rows {
             region: String,
             /// Zone id; `None` if only the region is known.
             az_id: Option<String>,
+        }
+    }
+
+    row! {
+        /// The price of a type in a region over a span of time: a row of `price/periods` and
+        /// `price/plan-periods`.
+        pub struct PricePeriodRow {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Price per hour, in `currency`.
+            price_per_hour: Decimal,
+            /// ISO 4217 currency code.
+            currency: String,
+            /// Start of the span in which it was the newest price.
+            valid_from: Timestamp,
+            /// End of that span; `None` if it lasts until the instant of the answer.
+            valid_until: Option<Timestamp>,
+            /// Instant at which the source stated the price.
+            observed_at: Timestamp,
+            /// Source of the price.
+            source: String,
+        }
+    }
+
+    row! {
+        /// The answer to a request for a placement score: a row of `spot/scores`.
+        pub struct SpotScoreRow {
+            /// Score from 1 (least likely) to 10.
+            score: i64,
+            /// Region code.
+            region: String,
+            /// Zone id; `None` for the score of the whole region.
+            az_id: Option<String>,
+            /// Acceptable instance types.
+            instance_types: Vec<String>,
+            /// Number of requested instances.
+            target_capacity: i64,
+            /// Whether all instances are requested in one zone.
+            single_zone: Option<bool>,
+            /// Requesting account.
+            account_id: String,
+            /// Time of the answer.
+            answered_at: Timestamp,
+        }
+    }
+
+    row! {
+        /// How often an interruption rate was the same later: a row of `spot/band-stays`.
+        pub struct BandStayRow {
+            /// Interruption rate, from 0 (lowest) to 4 (highest).
+            band: i64,
+            /// Number of types and regions that both statements have.
+            compared: i64,
+            /// Number of them with the same rate in the later statement.
+            same: i64,
+            /// Share of them, from 0 to 1.
+            same_share: f64,
+            /// Share with the highest rate in the later statement, from 0 to 1.
+            highest_share: f64,
+            /// Shortest distance of the statements, days.
+            days_from: i64,
+            /// Longest distance of the statements, days.
+            days_until: i64,
+        }
+    }
+
+    row! {
+        /// The interruption rate of a type in a region: a row of `spot/region-bands`.
+        pub struct RegionBandRow {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Interruption rate, from 0 (lowest) to 4 (highest).
+            band: i64,
+            /// Share of interrupted instances, such as 5-10%.
+            band_label: Option<String>,
+            /// Time of the statement.
+            observed_at: Timestamp,
+        }
+    }
+
+    row! {
+        /// The spot price of a type in a zone: a row of `spot/region-now`.
+        pub struct RegionSpotPriceRow {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Zone id.
+            az_id: String,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
         }
     }
 

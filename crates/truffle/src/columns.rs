@@ -207,6 +207,15 @@ fn money(amount: Decimal) -> String {
     amount.to_string()
 }
 
+/// Formats an amount with all its digits, at least two decimals.
+pub(crate) fn exact_money(amount: Decimal) -> String {
+    let mut amount = amount.normalize();
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount.to_string()
+}
+
 /// Formats a value for a table cell.
 pub(crate) fn plain(value: &Value) -> String {
     match value {

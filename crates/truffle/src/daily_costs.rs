@@ -225,6 +225,20 @@ pub(crate) fn read_month(text: &str) -> Option<Day> {
     (text.len() == "2026-11".len()).then(|| read_day(&format!("{text}-01"))).flatten()
 }
 
+/// Reads `--month`: the newest month without a text. Refuses a month after the instant of the
+/// answer.
+pub(crate) fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failure> {
+    let Some(text) = text else { return Ok(CostMonths::Newest) };
+    let month = read_month(text).ok_or_else(|| {
+        Failure::usage(format!("--month \"{text}\" is not a month")).hint("write a month such as 2026-11")
+    })?;
+    match month > day_of(as_of) {
+        true => Err(Failure::usage(format!("--month {text} is in the future"))
+            .hint(format!("choose {} or an earlier month", month_text(day_of(as_of))))),
+        false => Ok(CostMonths::WithTheOneBefore(month)),
+    }
+}
+
 /// Returns the day of an instant in UTC.
 pub(crate) fn day_of(instant: Timestamp) -> Day {
     Day(i32::try_from(instant.as_second().div_euclid(86_400)).unwrap_or(i32::MAX / 2))

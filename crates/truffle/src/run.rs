@@ -11,8 +11,9 @@ use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
 use crate::commands::plan::CostPlanAction;
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, commitment, compare, completions, cost, export, forecast,
-    plan, query, regions, report, saved, schema, search, show, spot, status, trends, version, whatif, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, capacity, commitment, compare, completions,
+    cost, export, forecast, plan, price, query, regions, report, saved, schema, search, show, spot, status,
+    trends, version, whatif, zones,
 };
 use crate::output_file::OutputFile;
 use crate::plan_file::PlanFile;
@@ -142,8 +143,11 @@ fn dispatch(
         Command::Search(args) => search::run_search(args, ports, printer, now),
         Command::Compare(args) => compare::run_compare(args, ports, printer, now),
         Command::Show(args) => show::run_show(args, ports, printer, now),
+        Command::Capacity(args) => capacity::run_capacity(args, ports, printer, now),
+        Command::Price(args) => price::run_price(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Arbitrage(args) => arbitrage::run_arbitrage(args, ports, printer, now),
         Command::Spot(args) => spot::run_spot(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),

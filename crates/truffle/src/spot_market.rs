@@ -6,13 +6,15 @@ use analysis::{
     OUTLOOK_WEEKS, SpotObservation, SpotOutlookModel, SpotPriceWindow, TRUSTED_DAYS, WeeklyPrices,
 };
 use catalog::TypeFacts;
-use catalog::rows::{CollectionRunRow, SpotLatestRow, SpotStepRow, SpotWeekRow, TypeOfferRow};
+use catalog::rows::{
+    CollectionRunRow, InterruptionBandRow, SpotLatestRow, SpotStepRow, SpotWeekRow, TypeOfferRow,
+};
 use console::{Failure, FailureKind};
 use domain::{SignedDuration, Timestamp};
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
-use crate::region_scope::{not_offered, rows};
+use crate::region_scope::{self, not_offered, rows};
 
 /// Operating systems with spot prices.
 const SPOT_SYSTEMS: [&str; 4] = ["linux", "rhel", "suse", "windows"];
@@ -174,6 +176,28 @@ fn weekly_prices(weeks: &[SpotWeekRow]) -> WeeklyPrices {
         }
     }
     prices
+}
+
+/// Reads the interruption rates of a type by region, each over all statements.
+pub(crate) fn load_bands(
+    name: &str,
+    scope: SpotScope<'_>,
+    ports: &CommandPorts<'_>,
+) -> Result<BTreeMap<String, Vec<InterruptionBandRow>>, Failure> {
+    let given = [("type", name), ("os", scope.interruption_os())];
+    let statements: Vec<InterruptionBandRow> = rows(ports.answer("spot/bands", &given)?)?;
+    let by_region = statements.chunk_by(|a, b| a.region == b.region);
+    Ok(by_region.map(|of| (of[0].region.clone(), of.to_vec())).collect())
+}
+
+/// Reads the facts of all types, for their names. Facts from after the instant of the answer only
+/// serve where there are none before: prices are often older than the first facts.
+pub(crate) fn named_facts(ports: &CommandPorts<'_>) -> Result<Vec<TypeFacts>, Failure> {
+    let known: Vec<TypeFacts> = rows(ports.answer("instance/facts", &[])?)?;
+    match known.is_empty() {
+        true => region_scope::facts(&ports.at_any_time()),
+        false => Ok(known),
+    }
 }
 
 /// Returns why a type has no spot price in the window: it is never on spot, spot prices were not

@@ -68,12 +68,12 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        CapacityBlockRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow, DiscountRow,
-        FreeReservationRow, InterruptionBandRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow,
-        OwnedCommitmentRow, PlacementScoreRow, PlanHoursRow, PlanUsageRow, PriceChangeRow, PricedUsageRow,
-        PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionOfferRow, RegionRow,
-        RepricedRow, SpotLatestRow, SpotPriceRow, SpotStepRow, SpotWeekRow, TypeOfferRow, TypePriceRow,
-        VcpuUsageRow, ZoneOfferRow,
+        BandStayRow, CapacityBlockRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow,
+        DiscountRow, FreeReservationRow, InterruptionBandRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow,
+        OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PriceChangeRow, PricePeriodRow, PricedUsageRow,
+        PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionBandRow, RegionOfferRow,
+        RegionRow, RegionSpotPriceRow, RepricedRow, SpotLatestRow, SpotPriceRow, SpotScoreRow, SpotStepRow,
+        SpotWeekRow, TypeOfferRow, TypePriceRow, VcpuUsageRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -103,8 +103,13 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("capacity/quotas", QuotaRow::fields()),
         ("capacity/reservations", FreeReservationRow::fields()),
         ("capacity/usage", VcpuUsageRow::fields()),
-        ("spot/scores", PlacementScoreRow::fields()),
         ("spot/observed", SpotPriceRow::fields()),
+        ("price/periods", PricePeriodRow::fields()),
+        ("price/plan-periods", PricePeriodRow::fields()),
+        ("spot/band-stays", BandStayRow::fields()),
+        ("spot/region-bands", RegionBandRow::fields()),
+        ("spot/region-now", RegionSpotPriceRow::fields()),
+        ("spot/scores", SpotScoreRow::fields()),
         ("spot/latest", SpotLatestRow::fields()),
         ("spot/steps", SpotStepRow::fields()),
         ("spot/weekly", SpotWeekRow::fields()),

@@ -4,6 +4,7 @@ mod bill_imports;
 mod bills;
 mod commitment;
 mod imports;
+mod money;
 mod offers;
 mod spawn;
 
@@ -40,6 +41,7 @@ impl BenchPlan {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
         let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies | commitment \
+                        | money \
                         | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
@@ -71,6 +73,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     }
     if let ["commitment", arguments @ ..] = words {
         return commitment::run(arguments);
+    }
+    if let ["money", arguments @ ..] = words {
+        return money::run(arguments);
     }
     let plan = BenchPlan::read(words)?;
     build()?;

@@ -22,6 +22,9 @@ const USUAL_DAYS: usize = 60;
 /// Longest window: the year of a plan and a month.
 const LONGEST_DAYS: usize = 400;
 
+/// Commitments with a sentence each about their past.
+const NAMED_SCOPES: usize = 5;
+
 /// Show how large an hourly commitment of a Savings Plan would have paid, and the chance of a loss.
 ///
 /// The on-demand usage of the bills that no commitment covers yet is priced by the hour at the
@@ -304,8 +307,11 @@ fn note_answer(
         false => String::new(),
     };
     printer.note(&format!("window {} to {} ({days} days){shorter}", day_text(first), day_text(last)));
-    for answer in answers {
-        printer.note(&past_words(answer, answers.len() > 1));
+    match answers.len() {
+        0..=NAMED_SCOPES => {
+            answers.iter().for_each(|answer| printer.note(&past_words(answer, answers.len() > 1)));
+        }
+        many => printer.note(&format!("past choices of {many} commitments: -o csv has them")),
     }
     let short: Vec<String> = demands
         .scopes

@@ -14,7 +14,7 @@ use crate::cost_flags::CostRowsFlags;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent, percent_cell};
 use crate::daily_costs::{
-    BillHistory, CostMonths, DailyCostsQuery, day_of, day_text, month_text, read_month, read_through,
+    BillHistory, CostMonths, DailyCostsQuery, day_text, month_text, read_months, read_through,
 };
 
 /// Columns of a table by default.
@@ -78,19 +78,6 @@ pub fn run_cost(
     }
     note_cost_footer(&history, ports, printer, now)?;
     Ok(Exit::Done)
-}
-
-/// Reads `--month`. Refuses a month after the instant of the answer.
-fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failure> {
-    let Some(text) = text else { return Ok(CostMonths::Newest) };
-    let month = read_month(text).ok_or_else(|| {
-        Failure::usage(format!("--month \"{text}\" is not a month")).hint("write a month such as 2026-11")
-    })?;
-    match month > day_of(as_of) {
-        true => Err(Failure::usage(format!("--month {text} is in the future"))
-            .hint(format!("choose {} or an earlier month", month_text(day_of(as_of))))),
-        false => Ok(CostMonths::WithTheOneBefore(month)),
-    }
 }
 
 /// The days that are added up and compared.

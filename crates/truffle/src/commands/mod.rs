@@ -4,12 +4,16 @@
 pub mod alerts;
 /// `truffle anomalies`.
 pub mod anomalies;
+/// `truffle arbitrage`.
+pub mod arbitrage;
 /// `truffle bookmark`.
 pub mod bookmark;
 /// `truffle budget`.
 pub mod budget;
 /// `truffle calendar`.
 pub mod calendar;
+/// `truffle capacity`.
+pub mod capacity;
 /// `truffle commitment`.
 pub mod commitment;
 /// `truffle compare`.
@@ -24,6 +28,9 @@ pub mod export;
 pub mod forecast;
 /// `truffle plan`.
 pub mod plan;
+/// `truffle price`.
+pub mod price;
+mod price_history;
 /// `truffle query`.
 pub mod query;
 /// `truffle regions`.
@@ -52,8 +59,12 @@ pub mod whatif;
 pub mod zones;
 
 #[cfg(test)]
+mod capacity_tests;
+#[cfg(test)]
 mod commitment_tests;
 #[cfg(test)]
 mod cost_tests;
+#[cfg(test)]
+mod price_tests;
 #[cfg(test)]
 mod tests;

@@ -8,11 +8,14 @@ use console::{Align, Exit, Failure, Printer, Report, TableColumn, TableView};
 use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
+use crate::alternatives_report::run_alternatives;
 use crate::columns::money_cell;
 use crate::cost_text::percent_cell;
 use crate::footer::note_footer;
 use crate::region_scope::{self, RegionScopeArgs, rows};
-use crate::spot_market::{FamilyOutlook, SpotScope, SpotZone, TypeOffers, explain_no_prices, load_zones};
+use crate::spot_market::{
+    FamilyOutlook, SpotScope, SpotZone, TypeOffers, explain_no_prices, load_bands, load_zones, named_facts,
+};
 
 /// Show how the spot prices of instance types moved in each zone, and where they may be in a week.
 ///
@@ -37,6 +40,15 @@ pub struct SpotArgs {
     /// Price per hour, for the share of the time with at most this price
     #[arg(long, value_name = "PRICE")]
     pub ceiling: Option<String>,
+    /// List types that can take the place of each type and are interrupted less often, or as often
+    /// at a lower price
+    ///
+    /// They have the same architecture, and at least the vCPUs, the memory and the GPUs.
+    #[arg(long, conflicts_with_all = ["days", "ceiling"])]
+    pub alternatives: bool,
+    /// Maximum number of alternatives of each type and region; 0 means no limit
+    #[arg(long, value_name = "ROWS", default_value_t = 10, requires = "alternatives")]
+    pub limit: usize,
     /// Regions, and operating system of the prices.
     #[command(flatten)]
     pub place: RegionScopeArgs,
@@ -52,12 +64,15 @@ pub fn run_spot(
     let ceiling = args.ceiling.as_deref().map(read_ceiling).transpose()?;
     let regions = args.place.regions(&[], ports.settings.region.value.as_str())?;
     let scope = SpotScope::new(&regions, &args.place.os, args.days)?;
-    let facts = region_scope::facts(ports)?;
+    let facts = named_facts(ports)?;
     let types =
         args.types.iter().map(|name| region_scope::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
     if !args.place.region.is_empty() && regions != "all" {
         let named: Vec<&str> = regions.split(',').collect();
         region_scope::check_regions(&named, &region_scope::regions(ports)?)?;
+    }
+    if args.alternatives {
+        return run_alternatives(&types, &facts, args.limit, scope, ports, printer, now);
     }
     let names: Vec<&str> = types.iter().map(|facts| facts.instance_type.as_str()).collect();
     let offers = TypeOffers::load(&names, ports)?;
@@ -143,23 +158,11 @@ fn load_rows(
             on_demand_price: on_demand.iter().find(same).map(|price| price.price_per_hour),
             ceiling,
             outlook: outlook.of(&zone),
-            band: bands.get(&zone.region).cloned(),
+            band: bands.get(&zone.region).map(|of| RegionBand { statements: of.clone() }),
             zone,
         }
     };
     Ok(zones.into_iter().map(row).collect())
-}
-
-/// Reads the interruption rates of a type by region.
-fn load_bands(
-    name: &str,
-    scope: SpotScope<'_>,
-    ports: &CommandPorts<'_>,
-) -> Result<BTreeMap<String, RegionBand>, Failure> {
-    let given = [("type", name), ("os", scope.interruption_os())];
-    let statements: Vec<InterruptionBandRow> = rows(ports.answer("spot/bands", &given)?)?;
-    let by_region = statements.chunk_by(|a, b| a.region == b.region);
-    Ok(by_region.map(|of| (of[0].region.clone(), RegionBand { statements: of.to_vec() })).collect())
 }
 
 /// The columns of the answer, with their types.

@@ -12,7 +12,7 @@ use crate::collect_command::collect_command;
 use crate::cost_footer::note_priced_footer;
 use crate::cost_text::{amount_cell, currency_header};
 use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, month_text, read_month,
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, month_text, read_months,
 };
 use crate::region_scope::{check_regions, facts, regions, rows};
 use crate::savings_plan::{PlanKind, PlanPayment, PlanTerms};
@@ -95,18 +95,6 @@ pub fn run_whatif(
     };
     note_priced_footer(&month_text(month), &["charge", prices], ports, printer, now)?;
     Ok(Exit::Done)
-}
-
-fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failure> {
-    let Some(text) = text else { return Ok(CostMonths::Newest) };
-    let month = read_month(text).ok_or_else(|| {
-        Failure::usage(format!("--month \"{text}\" is not a month")).hint("write a month such as 2026-11")
-    })?;
-    match month > day_of(as_of) {
-        true => Err(Failure::usage(format!("--month {text} is in the future"))
-            .hint(format!("choose {} or an earlier month", month_text(day_of(as_of))))),
-        false => Ok(CostMonths::WithTheOneBefore(month)),
-    }
 }
 
 /// Reads `--prices-as-of`. Refuses an instant after that of the answer.
