@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::expectation::MAD_TO_SD;
-use crate::numbers::median;
+use crate::window::MedianWindow;
 
 /// Past changes with which a change is compared.
 const COMPARED: usize = 168;
@@ -21,7 +21,7 @@ const IS_OVER: f64 = 0.5;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DriftMemory {
     levels: VecDeque<f64>,
-    changes: VecDeque<f64>,
+    changes: MedianWindow,
     is_open: bool,
 }
 
@@ -53,10 +53,7 @@ impl DriftMemory {
         }
         let change = (level / before).ln();
         let score = self.score(change).map(|score| score / threshold);
-        if self.changes.len() == COMPARED {
-            self.changes.pop_front();
-        }
-        self.changes.push_back(change);
+        self.changes.push(change, COMPARED);
         let score = score?.abs();
         let was_open = self.is_open;
         self.is_open = score >= if was_open { IS_OVER } else { 1.0 };
@@ -71,10 +68,8 @@ impl DriftMemory {
         if self.changes.len() < FEWEST {
             return None;
         }
-        let center = median(&mut self.changes.iter().copied().collect::<Vec<f64>>());
-        let mut distances: Vec<f64> = self.changes.iter().map(|change| (change - center).abs()).collect();
-        let spread = median(&mut distances);
-        Some((change - center) / (spread * MAD_TO_SD).max(LEAST_SCALE))
+        let spread = self.changes.median_distance() * MAD_TO_SD;
+        Some((change - self.changes.median()) / spread.max(LEAST_SCALE))
     }
 
     /// Forgets the levels before a step, but not the changes.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::Day;
 use crate::numbers::median;
+use crate::window::MedianWindow;
 
 /// Days of the median that is the level.
 const LEVEL_DAYS: usize = 7;
@@ -93,13 +94,13 @@ pub(crate) struct SeriesMemory {
     /// Usage of the last seven days, with the expected usage on unusual days. `None` is unknown.
     week: VecDeque<Option<f64>>,
     /// Ratios of past days to their weeks, for each weekday.
-    ratios: [VecDeque<f64>; 7],
+    ratios: [MedianWindow; 7],
     /// Weekdays and their usage without the weekday's factor, since the level was last reset.
     levels: VecDeque<(usize, f64)>,
     /// The last step, while it is not known whether it added to the weekdays or multiplied them.
     shift: Option<LevelShift>,
     /// Sizes of past deviations, as parts of the expected cost.
-    deviations: VecDeque<f64>,
+    deviations: MedianWindow,
     /// Cost beyond the expected usage on the last two first days of a month.
     fees: VecDeque<f64>,
 }
@@ -122,7 +123,7 @@ impl SeriesMemory {
         let fee = if learns_fees { self.fee(day, level) } else { 0.0 };
         let factor = self.factor(day.weekday());
         let cost = level * factor + fee;
-        let deviation = MAD_TO_SD * median_of(&self.deviations);
+        let deviation = MAD_TO_SD * self.deviations.median();
         let scale = (cost.abs() * deviation.max(LEAST_SCALE)).max(LEAST_AMOUNT);
         let cost_if_added = self.shift.map(|shift| shift.before * factor + shift.added + fee);
         Some(DayExpectation { cost, scale, level, fee, cost_if_added })
@@ -140,7 +141,7 @@ impl SeriesMemory {
         }
         let base = expected.cost.abs().max(LEAST_SCALE * expected.level);
         if base > 0.0 {
-            push(&mut self.deviations, (cost - expected.cost).abs() / base, SCALE_DAYS);
+            self.deviations.push((cost - expected.cost).abs() / base, SCALE_DAYS);
         }
         if is_usual {
             return self.learn_usage(day, cost - expected.fee);
@@ -201,8 +202,8 @@ impl SeriesMemory {
     /// Rewrites the weekdays' factors as if the step's amount had always been there.
     fn add_to_factors(&mut self, shift: &LevelShift) {
         let before: Vec<f64> = (0..7).map(|weekday| self.factor(weekday)).collect();
-        for ratio in self.ratios.iter_mut().flatten() {
-            *ratio = shift.factor_if_added(*ratio);
+        for ratios in &mut self.ratios {
+            ratios.map(|ratio| shift.factor_if_added(ratio));
         }
         let after: Vec<f64> = (0..7).map(|weekday| self.factor(weekday)).collect();
         for (weekday, level) in &mut self.levels {
@@ -213,13 +214,17 @@ impl SeriesMemory {
     /// The median level, and the part of the last day's distance from it that persists.
     fn level(&self) -> Option<f64> {
         let (_, last) = *self.levels.back()?;
-        let median = median(&mut self.levels.iter().map(|(_, level)| *level).collect::<Vec<f64>>());
+        let mut levels = [0.0; LEVEL_DAYS];
+        for (place, (_, level)) in levels.iter_mut().zip(&self.levels) {
+            *place = *level;
+        }
+        let median = median(&mut levels[..self.levels.len()]);
         Some(median + PERSISTENCE * (last - median))
     }
 
     fn factor(&self, weekday: usize) -> f64 {
         let ratios = &self.ratios[weekday];
-        if ratios.len() < FEWEST_WEEKS { 1.0 } else { median_of(ratios) }
+        if ratios.len() < FEWEST_WEEKS { 1.0 } else { ratios.median() }
     }
 
     /// The last excess, if the last two months began with more than a usual day's cost too much.
@@ -239,10 +244,10 @@ impl SeriesMemory {
 
     /// Learns the ratio of a day's usage to the week that it ends, in which `usual` stands for it.
     fn learn_factor(&mut self, day: Day, usage: f64, usual: f64) {
-        let known: Vec<f64> = self.week.iter().copied().flatten().collect();
-        let sum = known.iter().sum::<f64>() + usage - usual;
-        if known.len() == 7 && sum > 0.0 {
-            push(&mut self.ratios[day.weekday()], 7.0 * usage / sum, FACTOR_WEEKS);
+        let is_known = self.week.len() == 7 && self.week.iter().all(Option::is_some);
+        let sum = self.week.iter().flatten().sum::<f64>() + usage - usual;
+        if is_known && sum > 0.0 {
+            self.ratios[day.weekday()].push(7.0 * usage / sum, FACTOR_WEEKS);
         }
     }
 }
@@ -256,10 +261,6 @@ fn is_nearer_to_sum(days: &[(Day, f64, f64)], added: f64) -> bool {
     let distance_of_sum = sum(&|usage, expected| (usage - expected - added).powi(2));
     let distance_of_multiple = sum(&|usage, expected| (usage - multiple * expected).powi(2));
     distance_of_sum < distance_of_multiple
-}
-
-fn median_of(values: &VecDeque<f64>) -> f64 {
-    median(&mut values.iter().copied().collect::<Vec<f64>>())
 }
 
 /// Appends a value, and drops the oldest if there are more than `most`.

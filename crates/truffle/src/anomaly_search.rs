@@ -197,12 +197,8 @@ impl<'a> AnomalySearch<'a> {
 
     /// Returns the anomalies of all groups that have ids: the total, the dimension of the choice,
     /// accounts, services, regions, and every leaf.
-    pub(crate) fn find_everywhere(
-        &self,
-        choice: &AnomalyChoice<'_>,
-        marks: &KnownMarks,
-    ) -> Vec<FoundAnomaly> {
-        let mut found = self.find(choice, marks);
+    pub(crate) fn find_everywhere(&self, choice: &AnomalyChoice<'_>) -> Vec<FoundAnomaly> {
+        let mut found = self.find(choice, &KnownMarks::default());
         for by in [None].into_iter().chain(FIRST_USES.iter().map(Some)) {
             found.extend(self.groups(by, choice));
         }

@@ -284,7 +284,8 @@ fn scopes(
         let (account, from) = (account.unwrap_or_default(), from.unwrap_or_default());
         if (account, from) != (last.0, last.1) {
             refuse_rounded(account)?;
-            last = (account, from, format!("{account}/{}", month(from)?));
+            // A slash divides the parts of a scope. Accounts of other clouds have some.
+            last = (account, from, format!("{}/{}", account.replace('/', ":"), month(from)?));
             if bills.len() > MOST_BILLS {
                 return Err(format!("it has more than {MOST_BILLS} bills, the limit of a file"));
             }

@@ -98,7 +98,14 @@ pub fn run_forecast(
         false => answer.months(&groups, &MonthlyBudgets::read(args.metric, ports)?),
     };
     printer.report(&report, ports.encode)?;
+    let has_error = |group: &GroupForecast| group.months.first().is_some_and(|month| month.error.is_some());
+    if !args.daily && !groups.values().any(has_error) {
+        printer.note("no error and no interval are known: the bills have too few past months");
+    }
     known.notes.iter().for_each(|note| printer.note(note));
+    if !args.daily {
+        printer.note("-o json shows the schedule, the method and all intervals; --daily each day");
+    }
     note_cost_footer(&history, ports, printer, now)?;
     Ok(Exit::Done)
 }
@@ -205,7 +212,7 @@ impl ForecastAnswer<'_> {
     }
 
     fn known(&self, currency: &str, value: Option<&str>, first: Day, end: Day) -> Option<Decimal> {
-        match self.history.uncovered_day(first, end) {
+        match self.history.coverage.uncovered_day(first, end) {
             Some(_) => None,
             None => self.sum(currency, value, first, end),
         }
