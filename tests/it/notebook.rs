@@ -130,8 +130,7 @@ fn the_notebooks_on_spot_and_arbitrage_agree_with_their_commands() {
         check_line(&printed, expected);
     };
     check("spot-history.ipynb", "zones compared: 5, figures that differ: 0");
-    // 36 regions with a price, less those that do not offer the type.
-    check("arbitrage.ipynb", "ROWS, same order: True");
+    check("arbitrage.ipynb", "same order: True");
 }
 
 #[test]

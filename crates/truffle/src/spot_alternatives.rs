@@ -218,13 +218,13 @@ mod tests {
         check(&|other| other.architectures = vec!["arm64_mac".into()], false);
         check(&|other| other.instance_type = "own".into(), false);
         let gpu = facts("gpu", |own| {
-            (own.gpus, own.gpu_memory_mib) = (2, 48_000);
+            (own.gpus, own.gpu_memory_mib) = (2, Some(48_000));
             own.gpu_maker = Some("NVIDIA".into());
         });
         let with = |gpus: i64, memory: i64, maker: &str| {
             can_replace(
                 &facts("other", |other| {
-                    (other.gpus, other.gpu_memory_mib) = (gpus, memory);
+                    (other.gpus, other.gpu_memory_mib) = (gpus, Some(memory));
                     other.gpu_maker = Some(maker.into());
                 }),
                 &gpu,

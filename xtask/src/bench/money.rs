@@ -1,5 +1,6 @@
 //! The figures of `spot` and `arbitrage` on real data: outlook, choice of a region, interruption
-//! rates, and the time of whole processes. A part whose data is missing is skipped.
+//! rates, and the time of whole processes; then those of `commitment`. A part whose data is missing
+//! is skipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +34,7 @@ pub(super) fn run(words: &[&str]) -> Result<(), TaskError> {
     run_command(cargo().args(example).current_dir(root()))?;
     let money = MoneyBench { bench: BenchRun::new()?, data };
     // Every part is measured, also after one that fails.
-    let parts = [money.history(), money.advisor(), money.seed_times()];
+    let parts = [money.history(), money.advisor(), money.seed_times(), super::commitment::run(&[])];
     parts.into_iter().collect()
 }
 
@@ -97,7 +98,9 @@ impl MoneyBench {
 
     /// Times the commands that need only the seed.
     fn seed_times(&self) -> Result<(), TaskError> {
-        self.print_time("arbitrage, on the seed", &["arbitrage", "m5.large", "-o", "json", "-q"], 60.0)
+        let output = ["-o", "json", "-q"];
+        self.print_time("price, on the seed", &[&["price", "m5.large"][..], &output].concat(), 60.0)?;
+        self.print_time("arbitrage, on the seed", &[&["arbitrage", "m5.large"][..], &output].concat(), 60.0)
     }
 
     fn print_time(&self, what: &str, words: &[&str], bar: f64) -> Result<(), TaskError> {

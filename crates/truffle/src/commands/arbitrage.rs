@@ -113,7 +113,8 @@ fn check_named_regions(args: &ArbitrageArgs, regions: &str, ports: &CommandPorts
     let named: Vec<&str> = regions.split(',').filter(|name| *name != "all").chain(from.as_deref()).collect();
     match named.is_empty() {
         true => Ok(()),
-        false => region_scope::check_regions(&named, &region_scope::regions(ports)?),
+        // Prices are often older than the first list of regions.
+        false => region_scope::check_regions(&named, &region_scope::regions(&ports.at_any_time())?),
     }
 }
 

@@ -69,7 +69,7 @@ pub fn run_spot(
         args.types.iter().map(|name| region_scope::fact(name, &facts)).collect::<Result<Vec<_>, _>>()?;
     if !args.place.region.is_empty() && regions != "all" {
         let named: Vec<&str> = regions.split(',').collect();
-        region_scope::check_regions(&named, &region_scope::regions(ports)?)?;
+        region_scope::check_regions(&named, &region_scope::regions(&ports.at_any_time())?)?;
     }
     if args.alternatives {
         return run_alternatives(&types, &facts, args.limit, scope, ports, printer, now);
