@@ -228,7 +228,7 @@ const SLIPS: &[(&str, i32, &str)] = &[
     ("price m7i", 2, "it is a family: truffle search 'm7i.*' lists its types"),
     ("price ../etc/passwd", 2, "unknown instance type \"../etc/passwd\""),
     ("price m7i.large --region us-esat-1", 2, "unknown region \"us-esat-1\"; the closest match is us-east-1"),
-    ("price m7i.large --region mx-central-1", 4, "not collected yet: prices of mx-central-1"),
+    ("price m7i.large --region ap-east-2", 4, "not collected yet: prices of ap-east-2"),
     ("price p5.48xlarge --region eu-west-3", 3, "not offered in eu-west-3: p5.48xlarge"),
     ("price m7i.large --os windows", 3, "no match: no price of m7i.large for windows and shared tenancy"),
     ("price m7i.large --tenancy host", 3, "no match: no price of m7i.large for linux and host tenancy"),

@@ -13,9 +13,10 @@ use crate::columns::exact_money;
 use crate::footer::note_footer;
 use crate::region_scope::{check_regions, regions};
 
-/// The datasets of the footer.
+/// The datasets of the footer. The last one is not collected by region, so it has an age only in an
+/// answer about all regions.
 const DATASETS: [&str; 7] =
-    ["offering", "region_access", "quota", "instance", "capacity", "placement_score", "capacity_block"];
+    ["offering", "quota", "instance", "capacity", "placement_score", "capacity_block", "region_access"];
 
 /// Judge in which regions instances of a type can be had, and by which rule.
 ///
@@ -68,8 +69,11 @@ pub fn run_capacity(
         return Err(Failure::new(FailureKind::Data, failure).hint(collect_command("offering", region)));
     }
     printer.report(&report(&lines), ports.encode)?;
-    let scope = if named.is_empty() { "all".to_string() } else { Vec::from_iter(named).join(",") };
-    note_footer(ports, printer, &DATASETS, &scope, now)?;
+    let (scope, datasets) = match named.is_empty() {
+        true => ("all".to_string(), &DATASETS[..]),
+        false => (Vec::from_iter(named).join(","), &DATASETS[..DATASETS.len() - 1]),
+    };
+    note_footer(ports, printer, datasets, &scope, now)?;
     Ok(Exit::Done)
 }
 

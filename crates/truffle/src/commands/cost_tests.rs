@@ -128,6 +128,18 @@ fn an_unfinished_month_is_compared_with_the_same_days_of_the_month_before() {
 }
 
 #[test]
+fn a_month_without_a_complete_day_is_compared_with_nothing() {
+    let charges = steady("2026-10-01", "2026-11-02", "S3", "1.5");
+    let statements = [(PAYER, "2026-10", "2026-11-04", true), (PAYER, "2026-11", "2026-11-03", true)];
+    let (_, out, err) = run(&warehouse(&charges, &statements), Path::new("/none"), "cost", OutputFormat::Csv);
+    assert_eq!(
+        (column(&out, "total_cost"), column(&out, "previous_cost")),
+        (vec!["3".into()], vec!["".into()])
+    );
+    assert!(err.starts_with("2026-11: USD 3.00; no day of it is complete yet"), "{err}");
+}
+
+#[test]
 fn untagged_costs_are_a_row_and_the_coverage_is_noted() {
     let (_, out, err) = run(&bills(), Path::new("/none"), "cost --by tag:Team", OutputFormat::Csv);
     assert_eq!(column(&out, "tag:Team"), ["", "core"]);
