@@ -258,7 +258,7 @@ fn thin_and_odd_bills_are_answered_with_their_limits() {
             ("cost --through 2024-02-29", 0, "2024-02: USD", "complete through 2024-02-29"),
             ("cost --through 2024-02-30", 2, "--through \"2024-02-30\" is not a day", "write a day"),
             ("forecast --through 2024-02-28", 0, too_few, "complete through 2024-02-29"),
-            ("trends --by day --through 2024-02-29", 0, "2024-02-28 to 2024-02-29", "complete through"),
+            ("trends --by day --through 2024-02-29", 0, "2024-02-29 against 2024-02-28", "complete through"),
         ],
     );
 

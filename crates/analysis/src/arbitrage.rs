@@ -1,4 +1,4 @@
-//! Where a product is cheapest: places in the order of their price now, and how that order held
+//! Where a product is cheapest: places in the order of their price now, and how that order lasted
 //! before.
 //!
 //! The order is by the price now alone. Over the spot prices of 2023 that rule cost 1.03 times the

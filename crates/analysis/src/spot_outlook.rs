@@ -22,6 +22,10 @@ const POOLED_ORIGINS: usize = 26;
 /// Fewest errors of a class that give a band.
 const LEAST_ERRORS: usize = 40;
 
+/// A class with fewer errors than this is pooled with the next more volatile one: the outermost
+/// twentieth of 200 errors are ten.
+const FEW_ERRORS: usize = 200;
+
 /// How far the level of a band moves for a share of misses that is 1 too high.
 const ADAPTIVE_STEP: f64 = 0.15;
 
@@ -142,6 +146,13 @@ impl SpotOutlookModel {
                 }
             }
         }
+        for class in 0..VolatilityClass::ALL.len() - 1 {
+            if errors[class].iter().map(Vec::len).sum::<usize>() < FEW_ERRORS {
+                let (less, more) = errors.split_at_mut(class + 1);
+                let pairs = less[class].iter_mut().zip(&more[0]);
+                pairs.for_each(|(own, more_volatile)| own.extend(more_volatile));
+            }
+        }
         SpotOutlookModel {
             widths: errors.map(|of_class| {
                 let (of_80, of_95) = (adaptive_width(&of_class, 0.80)?, adaptive_width(&of_class, 0.95)?);
@@ -236,6 +247,17 @@ mod tests {
             Err(OutlookGap::TooFewErrors),
             "two series have 30 errors"
         );
+    }
+
+    #[test]
+    fn a_class_with_few_errors_has_the_width_of_the_next_one() {
+        let series = |still: usize| {
+            let mut series = vec![zigzag(40, 0.001); still];
+            series.extend(vec![zigzag(40, 0.005); 10]);
+            SpotOutlookModel::calibrate(&series).outlook(&zigzag(13, 0.001)).unwrap().band_95.high
+        };
+        assert!((series(1) - 1.005).abs() < 1e-9, "{}", series(1));
+        assert!((series(20) - 1.001).abs() < 1e-9, "{}", series(20));
     }
 
     #[test]

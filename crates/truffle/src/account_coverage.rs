@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use analysis::{CostCoverage, Day, StatementPeriod};
 use catalog::rows::CostStatementRow;
 
-use crate::daily_costs::{LeafCosts, day_of, read_day, read_month};
+use crate::cost_days::{day_of, read_day, read_month};
+use crate::leaf_key::LeafCosts;
 
 /// The accounts of a payer that have the same statements: a linked account with a report of its
 /// own, or all others.

@@ -12,9 +12,11 @@ use domain::Decimal;
 use durable::DigestReader;
 
 use crate::anomaly_marks::{AnomalyMark, KnownMarks, MarkAnswer};
+use crate::cost_days::day_text;
 use crate::cost_dimension::CostDimension;
-use crate::daily_costs::{BillHistory, LeafCosts, day_text};
+use crate::daily_costs::BillHistory;
 use crate::leaf_forecast::add_up;
+use crate::leaf_key::LeafCosts;
 
 /// Decimals of an expected cost. More would suggest a precision that it does not have.
 const EXPECTED_DECIMALS: u32 = 6;

@@ -5,7 +5,8 @@ use console::{Failure, Printer};
 use domain::Timestamp;
 
 use crate::CommandPorts;
-use crate::daily_costs::{BillHistory, day_text, month_text};
+use crate::cost_days::{day_text, month_text};
+use crate::daily_costs::BillHistory;
 use crate::footer::{AnswerFacts, note_facts_footer};
 use crate::region_scope::rows;
 

@@ -11,7 +11,7 @@ use catalog::{Field, Page, QuestionRow, Value, ValueType};
 use console::{CommonFlags, Settings, SettingsSources};
 use domain::Timestamp;
 
-use crate::daily_costs::{day_of, day_text, month_text, read_day};
+use crate::cost_days::{day_of, day_text, month_text, read_day};
 
 /// Output of a command, kept for a test.
 #[derive(Clone, Default)]

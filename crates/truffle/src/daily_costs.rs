@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::CommandPorts;
 use crate::account_coverage::{AccountCoverage, period_of};
 use crate::collect_command::collect_command;
+use crate::cost_days::{day_of, day_text, month_text, read_day, read_month};
 use crate::cost_dimension::CostDimension;
-use crate::leaf_key::LeafKey;
+use crate::leaf_key::{LeafCosts, LeafKey};
 use crate::question_params::check_tag_keys;
 use crate::region_scope::rows;
 
@@ -66,22 +67,6 @@ pub(crate) struct DailyCostsQuery<'a> {
     pub(crate) dimensions: &'a [CostDimension],
     /// The last day that is used, or the newest complete one.
     pub(crate) through: Option<Day>,
-}
-
-/// The exact costs of a leaf.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LeafCosts {
-    /// The leaf.
-    pub(crate) key: LeafKey,
-    /// Its days with charges, in order; `None` if a charge does not state the cost.
-    pub(crate) days: Vec<(Day, Option<Decimal>)>,
-}
-
-impl LeafCosts {
-    /// Returns the sum of the days from `first` until before `end`; `None` if a cost is not stated.
-    pub(crate) fn sum(&self, first: Day, end: Day) -> Option<Decimal> {
-        self.days.iter().filter(|(day, _)| (first..end).contains(day)).map(|(_, cost)| *cost).sum()
-    }
 }
 
 /// The daily costs of all leaves, and the days on which they are known.
@@ -214,17 +199,6 @@ pub(crate) fn read_through(text: Option<&str>, as_of: Timestamp) -> Result<Optio
     }
 }
 
-/// Reads a day such as 2026-11-23.
-pub(crate) fn read_day(text: &str) -> Option<Day> {
-    let is_bare = text.len() == "2026-11-23".len();
-    domain::parse_instant(text).filter(|_| is_bare).map(day_of)
-}
-
-/// Reads a month such as 2026-11, as its first day.
-pub(crate) fn read_month(text: &str) -> Option<Day> {
-    (text.len() == "2026-11".len()).then(|| read_day(&format!("{text}-01"))).flatten()
-}
-
 /// Reads `--month`: the newest month without a text. Refuses a month after the instant of the
 /// answer.
 pub(crate) fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failure> {
@@ -237,23 +211,6 @@ pub(crate) fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMo
             .hint(format!("choose {} or an earlier month", month_text(day_of(as_of))))),
         false => Ok(CostMonths::WithTheOneBefore(month)),
     }
-}
-
-/// Returns the day of an instant in UTC.
-pub(crate) fn day_of(instant: Timestamp) -> Day {
-    Day(i32::try_from(instant.as_second().div_euclid(86_400)).unwrap_or(i32::MAX / 2))
-}
-
-/// Returns a day as text, such as 2026-11-23.
-pub(crate) fn day_text(day: Day) -> String {
-    let (year, month, day) = day.date();
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// Returns a day's month as text, such as 2026-11.
-pub(crate) fn month_text(day: Day) -> String {
-    let (year, month, _) = day.date();
-    format!("{year:04}-{month:02}")
 }
 
 fn newest_month(statements: &[CostStatementRow]) -> Option<Day> {

@@ -19,6 +19,7 @@ mod charge_parts;
 mod collect_command;
 mod columns;
 pub mod commands;
+mod cost_days;
 mod cost_dimension;
 mod cost_filter;
 mod cost_flags;

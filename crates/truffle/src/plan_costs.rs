@@ -8,8 +8,9 @@ use catalog::rows::KnownEndRow;
 use console::Failure;
 
 use crate::CommandPorts;
+use crate::cost_days::{day_of, day_text};
 use crate::cost_dimension::CostDimension;
-use crate::daily_costs::{BillHistory, CostMetric, day_of, day_text};
+use crate::daily_costs::{BillHistory, CostMetric};
 use crate::leaf_key::LeafKey;
 use crate::plan_file::{CostPlan, PlanFile};
 use crate::region_scope::rows;

@@ -9,7 +9,8 @@ use domain::Decimal;
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
-use crate::daily_costs::{BillHistory, day_of, day_text};
+use crate::cost_days::{day_of, day_text};
+use crate::daily_costs::BillHistory;
 use crate::region_scope::rows;
 use crate::savings_plan::PlanTerms;
 

@@ -9,8 +9,8 @@ use domain::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::budget_entry::is_currency;
+use crate::cost_days::{day_text, read_day};
 use crate::cost_filter::CostFilter;
-use crate::daily_costs::{day_text, read_day};
 use crate::user_files::UserFile;
 
 /// The key of the plans in the file.

@@ -65,10 +65,8 @@ impl DaemonFile {
         if word != std::env::consts::ARCH && !path.exists() {
             let message =
                 format!("no spawnd for {architecture} is installed: {} does not exist", path.display());
-            return Err(Failure::new(FailureKind::Data, message).hint(
-                "--deliver none launches without it, and the dead-man and spawn reap bound the life; docs/spawn.md \
-                 has the build on another machine",
-            ));
+            return Err(Failure::new(FailureKind::Data, message)
+                .hint("--deliver none launches without it: the dead-man and spawn reap bound the life"));
         }
         let bytes = read_owned(&path, owner, LARGEST)?;
         let facts_path = path.with_extension("json");

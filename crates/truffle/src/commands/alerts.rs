@@ -12,9 +12,10 @@ use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, check_le
 use crate::bill_histories::BillHistories;
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::BudgetEntry;
+use crate::cost_days::day_text;
 use crate::cost_footer::note_bills_footer;
 use crate::cost_text::amount_cell;
-use crate::daily_costs::{CostMetric, day_text, read_through, unused_commitments};
+use crate::daily_costs::{CostMetric, read_through, unused_commitments};
 use crate::user_files::UserFile;
 
 /// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.

@@ -9,11 +9,12 @@ use domain::{Decimal, Timestamp};
 use crate::CommandPorts;
 use crate::anomaly_marks::{KnownMarks, MarkAnswer, MarkMap};
 use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, LeafName, check_length};
+use crate::cost_days::day_text;
 use crate::cost_dimension::CostDimension;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent_cell};
 use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through, unused_commitments,
 };
 use crate::usage::flag_without_effect;
 use crate::user_files::UserFile;

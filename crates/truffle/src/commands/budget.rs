@@ -10,9 +10,10 @@ use crate::CommandPorts;
 use crate::bill_histories::BillHistories;
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::{BudgetEntry, BudgetPeriod};
+use crate::cost_days::day_text;
 use crate::cost_footer::note_bills_footer;
 use crate::cost_text::{amount_cell, percent, percent_cell};
-use crate::daily_costs::{CostMetric, day_text, read_through};
+use crate::daily_costs::{CostMetric, read_through};
 use crate::user_files::{UserFile, check_name};
 
 /// Set, list, check and remove budgets.

@@ -9,13 +9,12 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::calendar_svg::{self, CalendarCell};
+use crate::cost_days::{day_text, month_text};
 use crate::cost_dimension::CostDimension;
 use crate::cost_filter::CostFilter;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::amount_cell;
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::output_file::write_file;
 
 /// The most months of a calendar.

@@ -8,11 +8,10 @@ use console::{Align, Exit, Failure, FailureKind, Printer, Report, TableColumn, T
 use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
+use crate::cost_days::{day_of, day_text, month_text};
 use crate::cost_footer::{completeness, note_priced_footer};
 use crate::cost_text::{amount_cell, currency_header, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, day_text, month_text, read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::plan_demand::{PlanDemand, PlanDemands, PlanScope, usage_words};
 use crate::region_scope::rows;
 use crate::savings_plan::{PlanKind, PlanPayment, PlanTerms};

@@ -9,13 +9,12 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::charge_parts::ChargeParts;
+use crate::cost_days::{day_text, month_text};
 use crate::cost_dimension::{CostDimension, read_dimensions};
 use crate::cost_flags::CostRowsFlags;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMonths, DailyCostsQuery, day_text, month_text, read_months, read_through,
-};
+use crate::daily_costs::{BillHistory, CostMonths, DailyCostsQuery, read_months, read_through};
 
 /// Columns of a table by default.
 const TABLE_COLUMNS: usize = 8;

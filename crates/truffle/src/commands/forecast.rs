@@ -9,12 +9,11 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::budget_check::MonthlyBudgets;
+use crate::cost_days::{day_text, month_text};
 use crate::cost_dimension::CostDimension;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, currency_header, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::leaf_forecast::HistoryForecast;
 use crate::plan_costs::known_costs;
 
@@ -130,7 +129,7 @@ impl ForecastAnswer<'_> {
 
     /// Returns the sum of a group's days; `None` if a charge does not state its cost.
     pub(crate) fn sum(&self, currency: &str, value: Option<&str>, first: Day, end: Day) -> Option<Decimal> {
-        let is_in = |leaf: &&crate::daily_costs::LeafCosts| {
+        let is_in = |leaf: &&crate::leaf_key::LeafCosts| {
             let found = self.dimension.and_then(|dimension| dimension.value(&leaf.key));
             leaf.key.currency == currency && found == value
         };

@@ -9,13 +9,11 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::budget_entry::BudgetPeriod;
+use crate::cost_days::{day_text, month_text, read_day, read_month};
 use crate::cost_flags::CostRowsFlags;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_day, read_month,
-    read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::region_scope::rows;
 
 /// Show the changes from one period to the next, and their causes: prices, discounts, quantities,

@@ -9,11 +9,10 @@ use domain::{Decimal, Timestamp, currency_of};
 
 use crate::CommandPorts;
 use crate::collect_command::collect_command;
+use crate::cost_days::{day_of, month_text};
 use crate::cost_footer::note_priced_footer;
 use crate::cost_text::{amount_cell, currency_header};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, month_text, read_months,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_months};
 use crate::region_scope::{check_regions, facts, regions, rows};
 use crate::savings_plan::{PlanKind, PlanPayment, PlanTerms};
 
