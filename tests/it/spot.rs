@@ -177,8 +177,8 @@ fn the_figures_of_a_zone_are_weighted_by_time() {
     assert_eq!(found[0], format!("use1-az1,0.03,0.03,0.04,0.05,2,{},{}", 11.0 / 17.0, 17.0 / 20.0));
     let names = "az_id,is_offered,observed_at,hours_above_on_demand,on_demand_price,currency,os";
     let found = columns(&desk, line, names);
-    assert_eq!(found[0], "use1-az1,true,2026-11-10T00:00:00Z,0,0.11,USD,linux");
-    assert_eq!(found[2], "use1-az3,false,2026-11-10T00:00:00Z,0,0.11,USD,linux");
+    assert_eq!(found[0], "use1-az1,true,2026-11-10T00:00:00Z,0.0,0.11,USD,linux");
+    assert_eq!(found[2], "use1-az3,false,2026-11-10T00:00:00Z,0.0,0.11,USD,linux");
     let names = "az_id,band,band_label,band_statements,band_lowest,band_highest,band_trend,outlook_gap";
     let found = columns(&desk, line, names);
     let gap = "fewer than 4 of the last 12 weekly changes are known";
@@ -206,12 +206,15 @@ fn a_zone_without_an_offer_another_currency_or_an_ended_price_never_wins() {
     let line = "arbitrage m7i.large --market spot";
     assert_eq!(
         columns(&desk, line, names),
-        ["us-east-1,use1-az1,0.03,USD", "eu-west-1,euw1-az1,0.031,USD"],
+        ["us-east-1,use1-az1,0.03,USD", "eu-west-1,euw1-az1,0.031,USD", "cn-north-1,cnn1-az1,0.0001,CNY"],
         "cn-north-1 has another currency, and use1-az3 no offer"
     );
     let file = history(&desk, "ended.csv", &ended);
     desk.collector(&["import", "spot-history", file.to_str().unwrap(), "-q"]).expect_success();
-    assert_eq!(columns(&desk, line, names), ["eu-west-1,euw1-az1,0.031,USD", "us-east-1,use1-az2,0.035,USD"]);
+    assert_eq!(
+        columns(&desk, line, names),
+        ["eu-west-1,euw1-az1,0.031,USD", "us-east-1,use1-az2,0.035,USD", "cn-north-1,cnn1-az1,0.0001,CNY"]
+    );
     import(&desk, &Statement::List("quarantined.csv", "2026-11-05", "0.0001"));
     let listed = columns(&desk, "arbitrage m7i.large --region us-east-1,eu-west-1", "region,price_per_hour");
     assert_eq!(listed, ["us-east-1,0.11", "eu-west-1,0.1124"], "0.0001 is quarantined");
@@ -222,7 +225,11 @@ fn a_move_has_a_net_saving_only_with_the_price_of_its_transfer() {
     let desk = Desk::default();
     import_early(&desk);
     let check = |flags: &str, expected: &[&str]| {
-        let line = format!("arbitrage m7i.large --market spot --from eu-west-1 {flags}");
+        let home = "arbitrage m7i.large --market spot --from eu-west-1";
+        let line = match flags.contains("--region") {
+            true => format!("{home} {flags}"),
+            false => format!("{home} --region us-east-1,eu-west-1 {flags}"),
+        };
         assert_eq!(columns(&desk, &line, "region,net_saving,break_even_hours"), expected, "{flags}");
     };
     check("--data-gb 10 --hours 1000", &["us-east-1,,", "eu-west-1,,"]);
@@ -244,7 +251,7 @@ fn thin_data_and_bad_input_have_a_sentence_and_an_exit_code() {
     };
     check("spot m7i.lagre", 2, "unknown instance type \"m7i.lagre\"; the closest match is m7i.large");
     check("spot m7i", 2, "it is a family: truffle search 'm7i.*' lists its types");
-    check("spot u-6tb1.metal", 3, "u-6tb1.metal is not sold on spot: its usage classes are on-demand");
+    check("spot hpc7a.12xlarge", 3, "hpc7a.12xlarge is not sold on spot: its usage classes are on-demand");
     check("spot m7i.large --ceiling 0", 2, "--ceiling 0 is not a price above 0");
     check("spot m7i.large --ceiling=-1", 2, "--ceiling -1 is not a price above 0");
     check("spot m7i.large --ceiling cheap", 2, "--ceiling cheap is not a price above 0");

@@ -10,13 +10,13 @@
 
 use crate::spot_price::{log_change, mean_log_change};
 
-/// Weeks whose changes give the volatility of a series.
+/// Weeks of changes behind the volatility of a series.
 const VOLATILITY_WEEKS: usize = 12;
 
 /// Fewest known changes among them.
 const LEAST_CHANGES: usize = 4;
 
-/// Weekly origins whose errors are pooled.
+/// Weekly origins with pooled errors.
 const POOLED_ORIGINS: usize = 26;
 
 /// Fewest errors of a class that give a band.
@@ -88,7 +88,7 @@ pub struct SpotBand {
 /// The outlook of one series for seven days ahead.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SpotOutlook {
-    /// The class whose errors give the bands.
+    /// The class of the errors behind the bands.
     pub class: VolatilityClass,
     /// The band that should contain the price in 80 % of cases.
     pub band_80: SpotBand,

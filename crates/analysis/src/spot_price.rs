@@ -99,7 +99,7 @@ impl SpotPriceWindow {
         self.now
     }
 
-    /// Number of observations in the window whose price differs from the last known one.
+    /// Number of observations in the window with another price than the last known one.
     pub fn changes(&self) -> usize {
         self.changes
     }
@@ -161,8 +161,8 @@ impl SpotPriceWindow {
         self.steps.get(at).map_or(self.now, |step| step.price)
     }
 
-    /// Mean of |log change| from week to week, over the weeks before the window's end whose two
-    /// ends were observed. `None` without any.
+    /// Mean of |log change| from week to week, over the weeks before the window's end with both
+    /// ends observed. `None` without any.
     pub fn weekly_log_change(&self) -> Option<f64> {
         let (first, last) = (self.steps.first()?.from, self.steps.last()?.until);
         let week = SignedDuration::from_hours(24 * 7);

@@ -80,7 +80,7 @@ pub(crate) struct TypePlace {
     pub(crate) currency: String,
     /// Instant of the price now.
     pub(crate) observed_at: Option<Timestamp>,
-    /// Source of the price now; `None` on spot, whose runs name it.
+    /// Source of the price now; `None` on spot, where the runs name it.
     pub(crate) source: Option<String>,
     pub(crate) place: MarketPlace,
 }

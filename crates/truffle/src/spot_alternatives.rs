@@ -21,18 +21,18 @@ pub(crate) struct SpotAlternative {
     /// The type's own rate.
     pub(crate) own_band: RegionBandRow,
     /// The type's own price in its cheapest zone; `None` if it is not known.
-    pub(crate) own_price: Option<ZoneSpotPrice>,
+    pub(crate) own_price: Option<CheapestZone>,
     pub(crate) alternative_type: String,
     pub(crate) band: RegionBandRow,
     /// The price in the cheapest zone; `None` if it is not known.
-    pub(crate) price: Option<ZoneSpotPrice>,
+    pub(crate) price: Option<CheapestZone>,
     /// How often a rate was the same after as many days; `None` if no two statements say so.
     pub(crate) stay: Option<BandStayRow>,
 }
 
 /// The price of a type in its cheapest zone.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ZoneSpotPrice {
+pub(crate) struct CheapestZone {
     pub(crate) az_id: String,
     pub(crate) price: Decimal,
     pub(crate) currency: String,
@@ -68,7 +68,7 @@ fn is_better(found: &SpotAlternative) -> bool {
 /// The rates, prices and offers of all types in the regions of an answer.
 pub(crate) struct SpotRegions {
     bands: BTreeMap<(String, String), RegionBandRow>,
-    prices: BTreeMap<(String, String), ZoneSpotPrice>,
+    prices: BTreeMap<(String, String), CheapestZone>,
     stays: BTreeMap<(Timestamp, i64), BandStayRow>,
 }
 
@@ -151,13 +151,13 @@ impl SpotRegions {
 fn cheapest_zones(
     prices: Vec<RegionSpotPriceRow>,
     offered: &[ZoneOfferRow],
-) -> BTreeMap<(String, String), ZoneSpotPrice> {
+) -> BTreeMap<(String, String), CheapestZone> {
     let collected: BTreeSet<&str> = offered.iter().map(|offer| offer.region.as_str()).collect();
     let zones: BTreeSet<(&str, &str, Option<&str>)> = offered
         .iter()
         .map(|offer| (offer.instance_type.as_str(), offer.region.as_str(), offer.az_id.as_deref()))
         .collect();
-    let mut cheapest: BTreeMap<(String, String), ZoneSpotPrice> = BTreeMap::new();
+    let mut cheapest: BTreeMap<(String, String), CheapestZone> = BTreeMap::new();
     for row in prices {
         let at = (row.instance_type.as_str(), row.region.as_str());
         let is_offered = !collected.contains(at.1)
@@ -166,7 +166,7 @@ fn cheapest_zones(
         let (Some(price), Some(currency), true) = (row.price_per_hour, row.currency, is_offered) else {
             continue;
         };
-        let found = ZoneSpotPrice { az_id: row.az_id, price, currency };
+        let found = CheapestZone { az_id: row.az_id, price, currency };
         let best = cheapest.entry((row.instance_type, row.region)).or_insert_with(|| found.clone());
         if found.price < best.price {
             *best = found;
@@ -244,7 +244,7 @@ mod tests {
         };
         let price = |text: &str| {
             let price = text.parse().ok()?;
-            Some(ZoneSpotPrice { az_id: "use1-az1".into(), price, currency: "USD".into() })
+            Some(CheapestZone { az_id: "use1-az1".into(), price, currency: "USD".into() })
         };
         SpotAlternative {
             instance_type: "own".into(),

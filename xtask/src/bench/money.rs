@@ -1,6 +1,6 @@
 //! The figures of `spot` and `arbitrage` on real data: outlook, choice of a region, interruption
-//! rates, and the time of whole processes; then those of `commitment`. A part whose data is missing
-//! is skipped.
+//! rates, and the time of whole processes; then those of `commitment`. A part without its data is
+//! skipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use analysis::{OUTLOOK_WEEKS, SpotOutlookModel, VolatilityClass, WeeklyPrices};
 use crate::check;
 use crate::prices::PriceTable;
 
-/// The first and the last weekly origin of the second half of 2023 whose outcome is known.
+/// The first and the last weekly origin of the second half of 2023 with a known outcome.
 const ORIGINS: (usize, usize) = (29, 54);
 
 /// How many prices a band contained, and how wide it was.
