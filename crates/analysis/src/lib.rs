@@ -20,6 +20,7 @@ mod history;
 mod interval;
 mod leaf;
 mod numbers;
+mod persistence;
 mod regression;
 mod schedule;
 mod selection;
