@@ -3,7 +3,7 @@
 //! log. A separate thread sends the posts, so that the clock never waits for them.
 
 use crate::machine::Machine;
-use domain::Timestamp;
+use domain::{SHORTEST_SECRET, Timestamp};
 use lifecycle::UserNotice;
 use serde::{Deserialize, Serialize};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Uri;
 use ureq::tls::TlsConfig;
-use webhook::{SHORTEST_SECRET, WebhookPost};
+use webhook::WebhookPost;
 
 const CONFIG: &str = "/etc/spawn/webhook.json";
 /// Time limit of one attempt. There are two.

@@ -98,7 +98,7 @@ fn a_truncated_bill_changes_nothing() {
     let ran = import(&desk, &broken, "2026-10-04", &[]);
     assert!(ran.code == 4 && ran.err.contains("b.csv: it is cut short"), "{ran:?}");
     assert_eq!(services(&desk, "2026-09", "2026-10-05"), "EC2 1");
-    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=2/month=2026-09"))
+    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=3/month=2026-09"))
         .unwrap()
         .count();
     assert_eq!(left, 1, "the half-written files are removed");
@@ -437,7 +437,7 @@ fn answers_of_costs(desk: &Desk) -> Vec<String> {
 }
 
 fn sums_of(desk: &Desk) -> Vec<PathBuf> {
-    let folder = desk.home().join(".local/share/mycelium/lake/charge/v=2/sums=2026-10");
+    let folder = desk.home().join(".local/share/mycelium/lake/charge/v=3/sums=2026-10");
     fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }
 

@@ -7,7 +7,7 @@ use tests::{Desk, Ran};
 
 /// Writes a FOCUS export of the first days of a month, with two services, a fee and a tag that
 /// looks like markup. `scale` multiplies the usage.
-fn focus(desk: &Desk, name: &str, month: &str, days: u32, scale: u32) -> PathBuf {
+pub(crate) fn focus(desk: &Desk, name: &str, month: &str, days: u32, scale: u32) -> PathBuf {
     let head = "BilledCost,EffectiveCost,BillingCurrency,BillingAccountId,BillingPeriodStart,\
                 ChargePeriodStart,ChargeCategory,ChargeFrequency,ServiceName,SubAccountId,RegionId,Tags\n";
     let mut text = head.to_string();
@@ -29,17 +29,17 @@ fn focus(desk: &Desk, name: &str, month: &str, days: u32, scale: u32) -> PathBuf
     path
 }
 
-fn import(desk: &Desk, (name, month, days, scale, time): &BillStatement) {
+pub(crate) fn import(desk: &Desk, (name, month, days, scale, time): &BillStatement) {
     let file = focus(desk, name, month, *days, *scale);
     let words = ["import", "focus", &file.to_string_lossy(), "--observed-at", time, "-q"];
     desk.collector(&words).expect_success();
 }
 
 /// Name, month, number of days, scale and time of a statement.
-type BillStatement = (&'static str, &'static str, u32, u32, &'static str);
+pub(crate) type BillStatement = (&'static str, &'static str, u32, u32, &'static str);
 
 /// The statements up to 12 November.
-const EARLY: [BillStatement; 5] = [
+pub(crate) const EARLY: [BillStatement; 5] = [
     ("aug.csv", "2026-08", 31, 1, "2026-09-04"),
     ("sep.csv", "2026-09", 30, 1, "2026-10-04"),
     ("oct-1.csv", "2026-10", 19, 1, "2026-10-20"),
@@ -47,12 +47,15 @@ const EARLY: [BillStatement; 5] = [
     ("nov-1.csv", "2026-11", 10, 1, "2026-11-11"),
 ];
 
-/// BillStatements after 12 November: a correction, and a newer one of the running month.
-const LATE: [BillStatement; 3] = [
+/// The statements after 12 November: a correction, and a newer one of the running month.
+pub(crate) const LATE: [BillStatement; 3] = [
     ("oct-3.csv", "2026-10", 31, 7, "2026-11-15"),
     ("nov-2.csv", "2026-11", 15, 3, "2026-11-16"),
     ("nov-3.csv", "2026-11", 19, 2, "2026-11-20"),
 ];
+
+/// The same usage as in `nov-1.csv`, and that of nine days more.
+const LONGER: BillStatement = ("nov-4.csv", "2026-11", 19, 1, "2026-11-20");
 
 /// The answers of every command about costs as of 12 November.
 fn answers(desk: &Desk) -> Vec<(String, i32, String)> {
@@ -69,8 +72,13 @@ fn answers(desk: &Desk) -> Vec<(String, i32, String)> {
         "alerts",
         "report --html page.html",
     ];
+    answers_to(desk, &lines, &["--as-of", "2026-11-12"])
+}
+
+/// Returns the command lines with their exit codes and answers, and the page of `report`.
+fn answers_to(desk: &Desk, lines: &[&str], flags: &[&str]) -> Vec<(String, i32, String)> {
     let answer = |line: &&str| {
-        let words: Vec<&str> = line.split(' ').chain(["--as-of", "2026-11-12", "-o", "csv"]).collect();
+        let words: Vec<&str> = line.split(' ').chain(["-o", "csv"]).chain(flags.iter().copied()).collect();
         let Ran { code, out, err } = desk.truffle(&words);
         assert!([0, 3, 6].contains(&code), "{line}: {code} {err}");
         (line.to_string(), code, out)
@@ -98,6 +106,42 @@ fn statements_dated_after_the_instant_of_an_answer_change_none_in_any_order() {
         let now = desk.truffle(&["cost", "-o", "csv", "-q"]).expect_success();
         assert_ne!(now, before[0].2, "without --as-of the newer statements count");
     }
+}
+
+#[test]
+fn bills_of_later_days_change_no_answer_with_an_earlier_last_day() {
+    let desk = Desk::default();
+    EARLY.iter().for_each(|statement| import(&desk, statement));
+    desk.truffle(&["budget", "set", "all", "--amount", "100", "--actual", "50,100"]).expect_success();
+    let lines = [
+        "cost",
+        "cost --by tag:team",
+        "forecast --by service",
+        "forecast --daily --horizon 2m",
+        "trends",
+        "trends --by week",
+        "anomalies --min-impact 0 --per-year 12",
+        "calendar",
+        "budget check",
+        "alerts",
+        "report --html page.html",
+    ];
+    let answers = || {
+        let mut found = answers_to(&desk, &lines, &["--through", "2026-11-05"]);
+        // The page also states the newest complete day of the bills, which is a later one.
+        let page = found.last_mut().map(|(_, _, page)| page).unwrap();
+        let notes = page.split_inclusive("</p>").filter(|note| !note.contains("costs are complete through"));
+        *page = notes.collect();
+        found
+    };
+    let before = answers();
+    let newest = desk.truffle(&["cost", "-o", "csv", "-q"]).expect_success();
+    import(&desk, &LONGER);
+    for (found, expected) in answers().iter().zip(&before) {
+        assert_eq!(found, expected);
+    }
+    let now = desk.truffle(&["cost", "-o", "csv", "-q"]).expect_success();
+    assert_ne!(now, newest, "without --through the later days count");
 }
 
 #[test]

@@ -30,20 +30,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Puts the built spawnd where the executables look for it, as `make install` does, without the
 /// tables for debuggers. Only the namespaces of the test see it. Returns its path.
 pub(crate) fn install_daemon() -> PathBuf {
+    install_as_daemon(&executable_path("spawnd"))
+}
+
+/// Puts a program of this machine in the place of spawnd, in the same way.
+pub(crate) fn install_as_daemon(program: &Path) -> PathBuf {
     let built = executable_path("spawnd");
     let folder = built.parent().and_then(Path::parent).unwrap().join("lib/mycelium");
     fs::create_dir_all(&folder).unwrap();
     run_command(Command::new("mount").args(["-t", "tmpfs", "-o", "mode=755", "none"]).arg(&folder))
         .expect_success();
     let path = folder.join(format!("spawnd-{}", std::env::consts::ARCH));
-    run_command(Command::new("strip").arg("-o").arg(&path).arg(&built)).expect_success();
+    run_command(Command::new("strip").arg("-o").arg(&path).arg(program)).expect_success();
     fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
     let facts = json!({"version": env!("CARGO_PKG_VERSION"), "sha256": digest_of(&path), "glibc": "2.34"});
     fs::write(path.with_extension("json"), facts.to_string()).unwrap();
     path
 }
 
-fn digest_of(path: &Path) -> String {
+pub(crate) fn digest_of(path: &Path) -> String {
     let line = run_command(Command::new("sha256sum").arg(path)).expect_success();
     line.split(' ').next().unwrap().to_string()
 }

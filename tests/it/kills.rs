@@ -27,10 +27,10 @@ const AGAIN: i64 = 50;
 type Rows = BTreeSet<String>;
 
 /// Pseudo-random numbers (xorshift).
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -272,7 +272,7 @@ impl Lives {
 }
 
 /// Returns the seed that an earlier run printed, or a new one.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     match std::env::var("MYCELIUM_KILLS_SEED") {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("MYCELIUM_KILLS_SEED is not a number: {text}")),
         Err(_) => RandomState::new().hash_one("seed"),

@@ -19,6 +19,11 @@ impl Drop for Moto {
     }
 }
 
+/// Returns the header of a caller; moto checks no signature.
+fn authorization(service: &str) -> String {
+    format!("AWS4-HMAC-SHA256 Credential=testing/20261123/us-east-1/{service}/aws4_request")
+}
+
 impl Moto {
     pub(crate) fn start(desk: &Desk) -> Option<Moto> {
         let python = repository_root().join(".tools/rival/bin/python");
@@ -41,6 +46,11 @@ impl Moto {
         Some(Moto { child, address: address.expect("moto prints its address") })
     }
 
+    /// Returns the port on loopback.
+    pub(crate) fn port(&self) -> &str {
+        self.address.rsplit_once(':').expect("an address with a port").1
+    }
+
     pub(crate) fn run(&self, command: &mut Command) -> Ran {
         let keys = [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing")];
         command.envs(keys).env("AWS_DEFAULT_REGION", "us-east-1");
@@ -51,14 +61,11 @@ impl Moto {
         self.run(&mut desk.command("collector", words))
     }
 
-    /// Sends a request to EC2: `Action=…` and its parameters. moto checks no signature.
+    /// Sends a request to EC2: `Action=…` and its parameters.
     pub(crate) fn ec2(&self, form: &str) {
         let asked = ureq::post(format!("http://{}/", self.address))
             .header("content-type", "application/x-www-form-urlencoded")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=testing/20261123/us-east-1/ec2/aws4_request",
-            )
+            .header("authorization", authorization("ec2"))
             .send(format!("{form}&Version=2016-11-15"));
         asked.unwrap_or_else(|e| panic!("{form}: {e}"));
     }
@@ -87,9 +94,17 @@ impl Moto {
         self.put(name, if region == "us-east-1" { b"" } else { body.as_bytes() });
     }
 
+    /// Returns an object's bytes: `bucket/key`.
+    pub(crate) fn get(&self, path: &str) -> Option<Vec<u8>> {
+        let request = ureq::get(format!("http://{}/{path}", self.address));
+        let mut found = request.header("authorization", authorization("s3")).call().ok()?;
+        Some(found.body_mut().read_to_vec().unwrap())
+    }
+
     /// Puts an object: `bucket/key`.
     pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
-        let done = ureq::put(format!("http://{}/{path}", self.address)).send(bytes);
+        let request = ureq::put(format!("http://{}/{path}", self.address));
+        let done = request.header("authorization", authorization("s3")).send(bytes);
         done.unwrap_or_else(|e| panic!("{path}: {e}"));
     }
 }

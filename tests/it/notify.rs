@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use tests::{Desk, Ran, repository_root};
 
+use crate::costs::{EARLY, import};
+use crate::kills::{Dice, seed};
+
 const ALERTS: &str = r#"{"alert_id":"budget-team-2026-11","text":"team is over its budget: $120 of $100","cost":120.5}
 {"alert_id":"spike-2026-11-22","text":"Größe\u001b[31m of m5 <b>doubled</b>"}
 "#;
@@ -168,6 +171,20 @@ fn a_webhook_gets_each_alert_once_although_it_fails_at_first() {
     assert!(!printed.contains("/hook/abc") && !printed.contains("0123456789"), "{printed}");
 }
 
+/// Returns the 40 alerts of `truffle alerts` about a budget with so many crossed thresholds.
+fn crossed_thresholds(desk: &Desk) -> String {
+    EARLY.iter().for_each(|statement| import(desk, statement));
+    let percents: Vec<String> = (1..=20).map(|percent| percent.to_string()).collect();
+    let percents = percents.join(",");
+    let set = ["budget", "set", "all", "--amount", "100", "--actual", &percents, "--forecast", &percents];
+    desk.truffle(&set).expect_success();
+    let words = ["alerts", "--columns", "alert_id,text", "-o", "ndjson", "-q"];
+    let out = desk.truffle(&words).expect_success();
+    let alerts: Vec<&str> = out.lines().filter(|line| line.contains("budget/all/")).collect();
+    assert_eq!(alerts.len(), 40, "{out}");
+    alerts.join("\n") + "\n"
+}
+
 #[test]
 fn nothing_is_lost_and_nothing_journalled_is_repeated_after_kills() {
     let desk = Desk::default();
@@ -175,7 +192,10 @@ fn nothing_is_lost_and_nothing_journalled_is_repeated_after_kills() {
     let script = format!("cat >> '{0}'; echo >> '{0}'", log.display());
     let targets =
         format!("[[command]]\nname = \"log\"\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"{script}\"]\n");
-    let alerts: String = (0..40).map(|n| format!("{{\"alert_id\":\"a{n}\",\"text\":\"x\"}}\n")).collect();
+    let alerts = crossed_thresholds(&desk);
+    let seed = seed();
+    println!("MYCELIUM_KILLS_SEED={seed}");
+    let mut dice = Dice(seed | 1);
     let journal = || {
         let text = fs::read_to_string(desk.home().join("targets.toml.journal")).unwrap_or_default();
         let ids = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
@@ -190,7 +210,8 @@ fn nothing_is_lost_and_nothing_journalled_is_repeated_after_kills() {
         counts
     };
     let mut kills = 0;
-    for pause in [20, 45, 70, 95, 35, 60] {
+    for _ in 0..6 {
+        let pause = 20 + dice.below(80);
         let (entered, before) = (journal(), logged());
         let mut child = command(&desk, &targets, &[]).spawn().unwrap();
         write_alerts(&mut child, &alerts);

@@ -34,6 +34,9 @@ fn truffle_works_without_a_network() {
     check(&["show", "p5.48xlarge"]);
     check(&["regions"]);
     check(&["zones", "m7i.large"]);
+    check(&["price", "m7i.large"]);
+    check(&["price", "m7i.large", "--history"]);
+    check(&["capacity", "m7i.large"]);
     check(&["query", "SELECT count(*) FROM offering"]);
     check(&["query", "price/per-gpu"]);
     check(&["schema"]);

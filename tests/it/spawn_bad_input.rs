@@ -181,7 +181,7 @@ const PLACES: &[Slip] = &[
     launch!("--role", "nothing"),
     launch!("--deliver", "ftp://example.com/spawnd"),
     launch!("--deliver", "http://example.com/spawnd"),
-    launch!("--deliver", "s3://bucket/spawnd"),
+    launch!("--deliver", "s3://Bucket/spawnd"),
     slip(&["launch", "t3.mircro", "--ttl", "8h"]),
     slip(&["launch", "t3", "--ttl", "8h"]),
     slip(&["launch", "t3.micro; id", "--ttl", "8h"]),

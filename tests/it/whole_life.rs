@@ -16,6 +16,10 @@ use tests::{repository_root, run_command};
 use crate::caller::{advance_clock, call_control, now};
 use crate::delivery::{Newcomer, install_daemon, wait_for};
 use crate::ssh_network::is_inside;
+use masked_units::MASKED;
+
+#[path = "../../spawnd/tests/it/masked_units.rs"]
+mod masked_units;
 
 /// How many times faster than the machine's time the second boot runs, and the sandbox's clock with
 /// it.
@@ -24,18 +28,6 @@ const PACE: u32 = 120;
 const LONGEST: &str = "200";
 /// The process and group of the login user.
 const LOGIN: u32 = 3100;
-
-/// Units of this machine's /usr that do not work in a guest.
-const MASKED: [&str; 8] = [
-    "console-getty.service",
-    "systemd-logind.service",
-    "dbus.service",
-    "dbus.socket",
-    "dev-hugepages.mount",
-    "dev-mqueue.mount",
-    "systemd-journald-audit.socket",
-    "systemd-sysctl.service",
-];
 
 /// Parts of /etc that sudo, OpenSSH and cloud-init read.
 const COPIED: [&str; 7] = ["cloud", "pam.d", "security", "shadow", "sudo.conf", "sudoers", "sudoers.d"];

@@ -46,7 +46,7 @@ cargo xtask attacks SCRIPTS [--programs FOLDER]
                                them, and print the number of cases; --programs: against the executables
                                of that folder [default: build them]
 cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
-                   | anomalies [--seed N | --calibrate]
+                   | anomalies [--seed N | --calibrate] | commitment [--seed N] | money [FOLDER]
                    | --imports [--offer-megabytes N] [--bill-rows N]
                    | --spot-history FILE [--growth]]
                                measure ratios against DuckDB alone (builds in release mode);
@@ -55,6 +55,10 @@ cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                                models: errors of forecasts on invented bills [default: of seeds 1 to 5
                                and one drawn now] and on the weekly series of the M4 competition;
                                anomalies: anomalies that are found in them, and false alerts;
+                               commitment: losses of commitments in invented years, and the time of an
+                               answer over three months of 100,000 lines;
+                               money: spot prices, regions and interruption rates, on the real data of a
+                               folder [default: ../shared/data];
                                --imports: only invented price lists and bills of that size;
                                --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 

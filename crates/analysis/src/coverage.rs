@@ -11,7 +11,7 @@ const COMPARED_DAYS: usize = 4;
 /// The part of a day's usage that makes it complete.
 const COMPLETE_SHARE: f64 = 0.98;
 
-/// A valid statement of one payer.
+/// A valid statement about an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StatementPeriod {
     /// The first day of the period.
@@ -20,9 +20,11 @@ pub struct StatementPeriod {
     pub end: Day,
     /// The day on which the statement was made.
     pub observed: Day,
+    /// The newest day with usage of the accounts in the statement, in any period.
+    pub newest_usage: Day,
 }
 
-/// The covered days of one payer.
+/// The covered days of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CostCoverage {
     /// Covered days, as first day and the day after the last one, in order and apart.
@@ -32,14 +34,14 @@ pub struct CostCoverage {
 }
 
 impl CostCoverage {
-    /// Returns the coverage of a payer by its valid statements.
+    /// Returns the coverage of an account by the valid statements about it.
     ///
     /// A statement covers the days of its period up to the day on which it was made, and none after
-    /// the payer's newest usage. The newest `delay` days of an unfinished month may lack charges.
-    pub fn of(statements: &[StatementPeriod], newest_usage: Day, delay: i32) -> CostCoverage {
+    /// the newest usage. The newest `delay` days of an unfinished month may lack charges.
+    pub fn of(statements: &[StatementPeriod], delay: i32) -> CostCoverage {
         let mut spans: Vec<(Day, Day)> = statements
             .iter()
-            .map(|one| (one.first, one.end.min(one.observed + 1).min(newest_usage + 1)))
+            .map(|one| (one.first, one.end.min(one.observed + 1).min(one.newest_usage + 1)))
             .filter(|(first, end)| first < end)
             .collect();
         spans.sort_unstable();
@@ -51,14 +53,14 @@ impl CostCoverage {
             }
         }
         let complete = |one: &StatementPeriod| {
-            let newest = (one.end - 1).min(newest_usage);
+            let newest = (one.end - 1).min(one.newest_usage);
             let by_time = one.observed - delay - 1;
             match newest == one.end - 1 {
                 true => newest.min(by_time),
                 false => newest - delay,
             }
         };
-        let newest = statements.iter().filter(|one| one.first <= newest_usage).map(complete).max();
+        let newest = statements.iter().filter(|one| one.first <= one.newest_usage).map(complete).max();
         let covered = |day: Day| joined.iter().any(|(first, end)| (*first..*end).contains(&day));
         // The days left out may reach into the month before, which an older statement covers.
         let complete_through = newest.and_then(|newest| match covered(newest) {
@@ -112,7 +114,12 @@ mod tests {
     }
 
     fn month(number: u32, observed: Day) -> StatementPeriod {
-        StatementPeriod { first: day(number, 1), end: day(number, 1).next_month(), observed }
+        let first = day(number, 1);
+        StatementPeriod { first, end: first.next_month(), observed, newest_usage: observed }
+    }
+
+    fn with_usage(statements: &[StatementPeriod], newest_usage: Day) -> Vec<StatementPeriod> {
+        statements.iter().map(|one| StatementPeriod { newest_usage, ..*one }).collect()
     }
 
     #[test]
@@ -122,7 +129,7 @@ mod tests {
                      delay: i32,
                      spans: &[(Day, Day)],
                      complete: Option<Day>| {
-            let found = CostCoverage::of(statements, newest, delay);
+            let found = CostCoverage::of(&with_usage(statements, newest), delay);
             assert_eq!((found.spans.as_slice(), found.complete_through), (spans, complete), "{statements:?}");
         };
         check(&[], day(10, 1), 2, &[], None);
@@ -153,12 +160,22 @@ mod tests {
             first: day(11, number),
             end: day(11, number) + 1,
             observed,
+            newest_usage: day(11, 10),
         };
         let days: Vec<StatementPeriod> = (3..=10).map(|number| one(number, day(11, 11))).collect();
-        let found = CostCoverage::of(&days, day(11, 10), 2);
+        let found = CostCoverage::of(&days, 2);
         assert_eq!(found.spans, [(day(11, 3), day(11, 11))]);
         assert_eq!(found.complete_through, Some(day(11, 8)));
         assert!(!found.covers(day(11, 2)) && found.covers(day(11, 3)) && !found.covers(day(11, 11)));
+    }
+
+    #[test]
+    fn the_usage_of_a_linked_account_extends_no_other_statement() {
+        let october = StatementPeriod { newest_usage: day(10, 20), ..month(10, day(12, 1)) };
+        let linked = StatementPeriod { newest_usage: day(10, 28), ..month(10, day(12, 1)) };
+        let spans = |statements: &[StatementPeriod]| CostCoverage::of(statements, 2).spans;
+        assert_eq!(spans(&[october]), [(day(10, 1), day(10, 21))]);
+        assert_eq!(spans(&[october, linked]), [(day(10, 1), day(10, 29))]);
     }
 
     #[test]

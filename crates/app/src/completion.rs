@@ -12,12 +12,16 @@ use crate::PROGRAMS;
 
 /// Returns the command line of `truffle`, with the candidates of its arguments.
 pub fn truffle_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 13] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 18] = [
         ("search", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
         ("show", &[("name", types), ("region", regions)]),
+        ("capacity", &[("types", types), ("region", regions)]),
+        ("price", &[("types", types), ("region", regions)]),
         ("regions", &[("name", types), ("region", regions)]),
         ("zones", &[("name", types), ("region", regions)]),
+        ("spot", &[("types", types), ("region", regions)]),
+        ("arbitrage", &[("words", types), ("region", regions), ("from", regions)]),
         ("bookmark", &[("types", types), ("remove", types)]),
         ("schema", &[("table", tables)]),
         ("export", &[("table", tables)]),
@@ -26,11 +30,15 @@ pub fn truffle_command() -> Command {
         ("cost", &[("by", dimensions)]),
         ("forecast", &[("by", dimensions)]),
         ("anomalies", &[("by", dimensions)]),
+        ("whatif", &[("region", regions)]),
     ];
     let command = with_candidates(TruffleArgs::command(), &[("columns", columns)]);
     let command = command.mut_subcommand("budget", |budget| {
         let named = |action| with_candidates(action, &[("names", budgets)]);
         budget.mut_subcommand("check", named).mut_subcommand("remove", named)
+    });
+    let command = command.mut_subcommand("plan", |plan| {
+        plan.mut_subcommand("remove", |action| with_candidates(action, &[("names", plans)]))
     });
     subcommands.into_iter().fold(command, |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
@@ -57,6 +65,11 @@ fn saved() -> Option<Vec<String>> {
 
 fn budgets() -> Option<Vec<String>> {
     Some(truffle::budget_names(&settings()?.config))
+}
+
+fn plans() -> Option<Vec<String>> {
+    let settings = settings()?;
+    Some(truffle::plan_names(&settings.config, &settings.dimensions))
 }
 
 fn dimensions() -> Option<Vec<String>> {

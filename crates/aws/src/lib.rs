@@ -13,6 +13,7 @@ mod account;
 mod caller_address;
 mod clients;
 mod cloud;
+mod daemon_objects;
 mod datasets;
 mod document;
 mod fleet_error;

@@ -278,6 +278,7 @@ pub const DATASETS: &[Dataset] = &[
         ],
     },
     market::SAVINGS_PLAN,
+    market::DISCOUNT,
     market::INTERRUPTION,
     market::SPOT_FEED,
     market::PLACEMENT_SCORE,

@@ -15,6 +15,7 @@ mod manifest;
 mod origin;
 mod param_kind;
 pub mod ports;
+mod purchase_rows;
 mod question;
 mod questions;
 mod tag_key;

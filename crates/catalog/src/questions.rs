@@ -10,6 +10,12 @@ macro_rules! questions {
 /// Every named question, sorted by name.
 pub const QUESTIONS: &[Question] = questions![
     "capacity/blocks",
+    "capacity/quotas",
+    "capacity/reservations",
+    "capacity/usage",
+    "commitment/hours",
+    "commitment/owned",
+    "commitment/usage",
     "cost/arrival",
     "cost/by-account",
     "cost/by-day",
@@ -22,6 +28,7 @@ pub const QUESTIONS: &[Question] = questions![
     "cost/known-ends",
     "cost/newest-usage",
     "cost/priced-usage",
+    "cost/repriced",
     "cost/statements",
     "cost/tag-keys",
     "cost/unused-commitments",
@@ -30,25 +37,39 @@ pub const QUESTIONS: &[Question] = questions![
     "instance/facts",
     "instance/gpus",
     "instance/metrics",
+    "instance/names",
     "instance/reported",
     "instance/utilization",
     "offering/everywhere",
+    "offering/of-types",
     "offering/only-in",
+    "offering/regions",
     "offering/zones",
+    "price/changes",
     "price/cheapest-regions",
     "price/current",
+    "price/discounts",
     "price/held",
     "price/on-demand",
     "price/options",
     "price/per-gpu",
+    "price/periods",
+    "price/plan-periods",
+    "price/purchase-options",
     "region/access",
     "region/list",
+    "spot/band-stays",
+    "spot/bands",
     "spot/cross-check",
     "spot/history",
     "spot/interruptions",
     "spot/latest",
     "spot/observed",
+    "spot/region-bands",
+    "spot/region-now",
     "spot/scores",
+    "spot/steps",
+    "spot/weekly",
 ];
 
 /// The handwritten views as (name, SQL), in the order of their creation. Any other snapshot dataset
@@ -68,6 +89,11 @@ pub mod rows {
     use super::row;
     use crate::question::{CalendarDate, ChargeAmount, ChargeQuantity};
     use domain::{Decimal, Timestamp};
+
+    pub use crate::purchase_rows::{
+        CapacityBlockRow, DiscountRow, FreeReservationRow, PriceChangeRow, PurchaseOptionRow, QuotaRow,
+        RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+    };
 
     row! {
         /// The report of one run about one scope: a row of `data/runs`.
@@ -156,6 +182,110 @@ pub mod rows {
     }
 
     row! {
+        /// On-demand usage of one charge period under a Savings Plan: a row of `commitment/hours`.
+        pub struct PlanHoursRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code of an instance plan; `None` for a Compute plan.
+            region_id: Option<String>,
+            /// Family of an instance plan, such as m7i; `None` for a Compute plan.
+            family: Option<String>,
+            /// The hour in which the charge period begins.
+            starts_at: Timestamp,
+            /// Length of the charge period, hours.
+            hours: i64,
+            /// The cost on demand.
+            cost: ChargeAmount,
+            /// Price of a unit under the plan.
+            plan_price: Decimal,
+            /// The quantity in units, usually hours of an instance.
+            quantity: ChargeQuantity,
+        }
+    }
+
+    row! {
+        /// On-demand usage that a Savings Plan could cover: a row of `commitment/usage`.
+        pub struct PlanUsageRow {
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code.
+            region_id: Option<String>,
+            /// AWS usage type.
+            usage_type: Option<String>,
+            /// AWS operation.
+            operation: Option<String>,
+            /// Price of a unit under the plan; `None` without a rate.
+            plan_price: Option<Decimal>,
+            /// The cost on demand.
+            cost: ChargeAmount,
+            /// The quantity; `None` if a line does not state it.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+            /// Number of known rates of that plan.
+            known_rates: i64,
+        }
+    }
+
+    row! {
+        /// Lines of a bill with the price that they would have: a row of `cost/repriced`.
+        pub struct RepricedRow {
+            /// Service name.
+            service_name: Option<String>,
+            /// Line item type of CUR, or the category.
+            line_type: Option<String>,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Instance type of the bill; `None` for lines that are no on-demand hours.
+            own_type: Option<String>,
+            /// Instance type of the price.
+            instance_type: Option<String>,
+            /// Region of the price.
+            region: Option<String>,
+            /// Operating system.
+            os: Option<String>,
+            /// Why the lines keep their cost; `None` with a price.
+            reason: Option<String>,
+            /// The price per hour; `None` without one.
+            price_per_hour: Option<Decimal>,
+            /// The cost in the bill.
+            actual_cost: ChargeAmount,
+            /// The hours; `None` if a line does not state its quantity.
+            quantity: Option<ChargeQuantity>,
+            /// Number of lines of bills.
+            lines: i64,
+        }
+    }
+
+    row! {
+        /// A reservation or Savings Plan of the bills: a row of `commitment/owned`.
+        pub struct OwnedCommitmentRow {
+            /// Id of the reservation or Savings Plan.
+            commitment_discount_id: String,
+            /// Savings Plan or Reserved Instances, as the source spells it.
+            commitment_discount_type: Option<String>,
+            /// The payer: the account of the bill, or `*` if it is not known.
+            payer: String,
+            /// ISO 4217 currency code.
+            billing_currency: String,
+            /// Region code.
+            region_id: Option<String>,
+            /// Its start; `None` if the bills do not state it.
+            starts_at: Option<Timestamp>,
+            /// Its end; `None` if the bills do not state it.
+            ends_at: Option<Timestamp>,
+            /// Start of its newest fee.
+            last_seen_at: Timestamp,
+            /// Cost that no usage covered; `None` if no line states it.
+            unused_cost: Option<ChargeAmount>,
+        }
+    }
+
+    row! {
         /// A statement of a bill: a row of `cost/statements`.
         pub struct CostStatementRow {
             /// The payer: the account of the bill, or `*` if it is not known.
@@ -166,6 +296,8 @@ pub mod rows {
             observed_at: Timestamp,
             /// Whether no newer statement had replaced it.
             is_valid: bool,
+            /// The accounts of a linked account's own report; empty for one about all accounts.
+            linked_accounts: Vec<String>,
         }
     }
 
@@ -312,6 +444,198 @@ pub mod rows {
             price_per_hour: Option<Decimal>,
             /// ISO 4217 currency code; `None` if it is not known.
             currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// Where an instance type is offered: a row of `offering/of-types`.
+        pub struct TypeOfferRow {
+            /// Instance type; `None` in a row that names a region with collected offerings.
+            instance_type: Option<String>,
+            /// Region code.
+            region: String,
+            /// Zone id; `None` if only the region is known.
+            az_id: Option<String>,
+        }
+    }
+
+    row! {
+        /// The price of a type in a region over a span of time: a row of `price/periods` and
+        /// `price/plan-periods`.
+        pub struct PricePeriodRow {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Price per hour, in `currency`.
+            price_per_hour: Decimal,
+            /// ISO 4217 currency code.
+            currency: String,
+            /// Start of the span in which it was the newest price.
+            valid_from: Timestamp,
+            /// End of that span; `None` if it lasts until the instant of the answer.
+            valid_until: Option<Timestamp>,
+            /// Instant at which the source stated the price.
+            observed_at: Timestamp,
+            /// Source of the price.
+            source: String,
+        }
+    }
+
+    row! {
+        /// The answer to a request for a placement score: a row of `spot/scores`.
+        pub struct SpotScoreRow {
+            /// Score from 1 (least likely) to 10.
+            score: i64,
+            /// Region code.
+            region: String,
+            /// Zone id; `None` for the score of the whole region.
+            az_id: Option<String>,
+            /// Acceptable instance types.
+            instance_types: Vec<String>,
+            /// Number of requested instances.
+            target_capacity: i64,
+            /// Whether all instances are requested in one zone.
+            single_zone: Option<bool>,
+            /// Requesting account.
+            account_id: String,
+            /// Time of the answer.
+            answered_at: Timestamp,
+        }
+    }
+
+    row! {
+        /// How often an interruption rate was the same later: a row of `spot/band-stays`.
+        pub struct BandStayRow {
+            /// Interruption rate, from 0 (lowest) to 4 (highest).
+            band: i64,
+            /// Number of types and regions that both statements have.
+            compared: i64,
+            /// Number of them with the same rate in the later statement.
+            same: i64,
+            /// Share of them, from 0 to 1.
+            same_share: f64,
+            /// Share with the highest rate in the later statement, from 0 to 1.
+            highest_share: f64,
+            /// Shortest distance of the statements, days.
+            days_from: i64,
+            /// Longest distance of the statements, days.
+            days_until: i64,
+        }
+    }
+
+    row! {
+        /// The interruption rate of a type in a region: a row of `spot/region-bands`.
+        pub struct RegionBandRow {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Interruption rate, from 0 (lowest) to 4 (highest).
+            band: i64,
+            /// Share of interrupted instances, such as 5-10%.
+            band_label: Option<String>,
+            /// Time of the statement.
+            observed_at: Timestamp,
+        }
+    }
+
+    row! {
+        /// The spot price of a type in a zone: a row of `spot/region-now`.
+        pub struct RegionSpotPriceRow {
+            /// Instance type.
+            instance_type: String,
+            /// Region code.
+            region: String,
+            /// Zone id.
+            az_id: String,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// The newest spot price of a type in a zone: a row of `spot/latest`.
+        pub struct SpotLatestRow {
+            /// Region code.
+            region: String,
+            /// Zone id.
+            az_id: String,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+            /// Instant from which the price is valid.
+            observed_at: Timestamp,
+        }
+    }
+
+    row! {
+        /// An observed spot price of one instance type: a row of `spot/steps`.
+        pub struct SpotStepRow {
+            /// Region code.
+            region: String,
+            /// Zone id.
+            az_id: String,
+            /// Instant from which the price is valid.
+            observed_at: Timestamp,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<Decimal>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// The spot price of a zone at the end of a week: a row of `spot/weekly`.
+        pub struct SpotWeekRow {
+            /// Instance type.
+            instance_type: String,
+            /// Zone id.
+            az_id: String,
+            /// Weeks before the instant of the answer; 0 is the newest week.
+            weeks_before: i64,
+            /// Price per hour, in `currency`; `None` if the price ended or is not known.
+            price_per_hour: Option<f64>,
+            /// ISO 4217 currency code; `None` if it is not known.
+            currency: Option<String>,
+        }
+    }
+
+    row! {
+        /// The interruption rate of an instance type in one statement of the spot advisor: a row of
+        /// `spot/bands`.
+        pub struct InterruptionBandRow {
+            /// Region code.
+            region: String,
+            /// Time of the statement.
+            observed_at: Timestamp,
+            /// Interruption rate, from 0 (lowest) to 4 (highest).
+            band: i64,
+            /// Share of interrupted instances, such as 5-10%.
+            band_label: Option<String>,
+            /// Saving against on demand, percent.
+            saving_percent: Option<i64>,
+        }
+    }
+
+    row! {
+        /// The on-demand price of one instance type in a region: a row of `price/on-demand`.
+        pub struct TypePriceRow {
+            /// Region code.
+            region: String,
+            /// On-demand price per hour, in `currency`.
+            price_per_hour: Decimal,
+            /// ISO 4217 currency code.
+            currency: String,
+            /// Instant at which the source stated the price.
+            observed_at: Timestamp,
+            /// Source of the price.
+            source: String,
+            /// Why the price is trusted.
+            basis: String,
         }
     }
 

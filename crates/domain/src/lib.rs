@@ -13,6 +13,7 @@ mod partition;
 mod size;
 mod span;
 mod text_reader;
+mod vcpu_quota;
 mod visible;
 
 pub use exact::{RoundedNumber, RoundingTally, parse_exact, parse_rounded};
@@ -29,7 +30,11 @@ pub use text_reader::{
     DEEPEST_JSON, LARGEST_FIELD, LARGEST_RECORD, MOST_COLUMNS, RecordReader, check_record, read_text,
     skip_mark, without_mark,
 };
+pub use vcpu_quota::vcpu_quota;
 pub use visible::{is_invisible, is_shell_word, visible};
+
+/// The shortest secret that signs the posts to a webhook, in bytes.
+pub const SHORTEST_SECRET: usize = 16;
 
 /// Parses a day (`2025-03-02`, its first instant in UTC), a time of a day in UTC
 /// (`2025-03-02 18:30`) or an instant (RFC 3339).

@@ -42,6 +42,8 @@ fn detect_table(text: &str) -> Option<&'static str> {
         Some("spot-history")
     } else if has("instance_type") && has("metric") && has("value") {
         Some("benchmark")
+    } else if has("discount_id") {
+        Some("discount")
     } else {
         None
     }

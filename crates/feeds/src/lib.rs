@@ -1,9 +1,10 @@
 //! Parsers of foreign formats: bytes in, rows and gaps out.
 //!
 //! The crate parses files that AWS and others publish: price lists, Savings Plans rates, the spot
-//! advisor, spot prices, costs and benchmarks. It opens no file, makes no request and reads no
-//! clock: the bytes, the file's name and the instants are arguments. A file that is cut short is an
-//! error, never a shorter result. Rows that are left out on purpose are counted as gaps.
+//! advisor, spot prices, costs and benchmarks, and a customer's discounts. It opens no file, makes
+//! no request and reads no clock: the bytes, the file's name and the instants are arguments. A file
+//! that is cut short is an error, never a shorter result. Rows that are left out on purpose are
+//! counted as gaps.
 
 mod advisor;
 mod benchmark;
@@ -11,6 +12,7 @@ mod completeness;
 mod cost_explorer;
 mod csv_table;
 mod delivery;
+mod discount;
 mod foreign_format;
 mod index;
 mod json_reader;
@@ -60,6 +62,8 @@ pub enum FeedKind {
     SpotHistory,
     /// Benchmark results, CSV.
     Benchmark,
+    /// A customer's own discounts, CSV.
+    Discount,
     /// Answers of GetCostAndUsage as the aws CLI prints them.
     CostExplorer,
 }
@@ -74,6 +78,7 @@ impl FeedKind {
             FeedKind::SpotFeed => "spot_feed",
             FeedKind::SpotPriceApi | FeedKind::SpotHistory => "spot_price",
             FeedKind::Benchmark => "benchmark",
+            FeedKind::Discount => "discount",
             FeedKind::CostExplorer => "charge",
         }
     }
@@ -155,6 +160,7 @@ pub fn read(
         FeedKind::SpotPriceApi => spot::read(reader, context, sink),
         FeedKind::SpotHistory => spot_text::read(reader, context, sink),
         FeedKind::Benchmark => benchmark::read(reader, context, sink),
+        FeedKind::Discount => discount::read(reader, context, sink),
         FeedKind::CostExplorer => cost_explorer::read(reader, context, sink),
     }
 }

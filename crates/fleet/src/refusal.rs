@@ -282,26 +282,14 @@ const SUBNETS: &str = "aws ec2 describe-subnets --region {region} lists the subn
      create-default-vpc --region {region} makes a default VPC";
 const IMAGES: &str = "leave out --image for the newest Amazon Linux 2023, or name one of {region}";
 
-/// The vCPU quotas by the letters of the instance type: on demand, and spot. From "Amazon EC2
-/// service quotas".
-const VCPU_QUOTAS: &[(&[&str], &str, &str)] = &[
-    (&["g", "gr", "vt"], "L-DB2E81BA", "L-3819A6DF"),
-    (&["p"], "L-417A185B", "L-7212CCBC"),
-    (&["inf"], "L-1945791B", "L-B5D1601B"),
-    (&["trn"], "L-2C3B7624", "L-6B0D517C"),
-    (&["f"], "L-74FC7D96", "L-88CF9481"),
-    (&["x"], "L-7295265B", "L-E3A00192"),
-    (&["dl"], "L-6E869C2A", "L-85EED4F7"),
-];
+/// The quota of the families that share one: on demand, and spot.
 const STANDARD_QUOTAS: (&str, &str) = ("L-1216C47A", "L-34B43A08");
 
-/// Returns the code of the quota that limits the running vCPUs of an instance type.
+/// Returns the code of the quota that limits the running vCPUs of an instance type. For a family
+/// with a quota of another kind, it is that of most families.
 pub fn vcpu_quota(instance_type: &str, spot: bool) -> &'static str {
-    let end = instance_type.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(instance_type.len());
-    let letters = &instance_type[..end];
-    let known = VCPU_QUOTAS.iter().find(|(families, ..)| families.contains(&letters));
-    let (on_demand, for_spot) = known.map_or(STANDARD_QUOTAS, |(_, on_demand, spot)| (on_demand, spot));
-    if spot { for_spot } else { on_demand }
+    let standard = if spot { STANDARD_QUOTAS.1 } else { STANDARD_QUOTAS.0 };
+    domain::vcpu_quota(instance_type, spot).unwrap_or(standard)
 }
 
 fn find_rule(code: &str, sentence: &str) -> Option<&'static RefusalRule> {

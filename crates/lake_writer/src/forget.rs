@@ -182,7 +182,7 @@ fn write_remaining_lines(
 fn remaining(frame: &DataFrame, found: &AccountFile, account: &str) -> PolarsResult<DataFrame> {
     let rest = frame.filter(&rows_of_others(frame, found.dataset, account)?)?;
     match found.dataset.kind {
-        DatasetKind::Statement => stored_lines(&rest),
+        DatasetKind::Statement => stored_lines(&rest, found.file.version),
         _ => columns::aligned(&rest, found.dataset),
     }
 }

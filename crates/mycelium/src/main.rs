@@ -6,6 +6,7 @@ mod complete;
 mod deliveries;
 mod exec;
 mod facts;
+mod freed_memory;
 mod processes;
 #[cfg(test)]
 mod reference_tests;
@@ -63,6 +64,9 @@ fn run_collector(words: &[OsString]) -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    if let collector::Command::Import(_) = &args.command {
+        freed_memory::keep_freed_memory();
+    }
     let flags = &args.flags;
     let done = start(flags).and_then(|(settings, screen)| {
         let store = lake_writer::LakeStore::new(settings.lake.value.clone(), app::VERSION);

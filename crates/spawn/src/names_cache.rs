@@ -36,6 +36,15 @@ struct CachedInstance {
     seen_at: Timestamp,
 }
 
+impl CachedInstance {
+    /// Returns the type, the place, the state and the age of these facts.
+    fn describe(&self, now: Timestamp) -> String {
+        let age = now.duration_since(self.seen_at).as_secs().max(0);
+        let age = format_span(SignedDuration::from_secs(if age < 60 { age } else { age - age % 60 }));
+        format!("{} in {}, {} {age} ago", self.instance_type, self.region, self.state.word())
+    }
+}
+
 /// A word that completes the name of an instance, and its description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameCandidate {
@@ -50,13 +59,19 @@ pub struct NameCandidate {
 pub fn cached_names(cache: &Path, now: Timestamp) -> Vec<NameCandidate> {
     let cached = read(cache).unwrap_or_default();
     let candidates = cached.instances.into_iter().flat_map(|one| {
-        let age = now.duration_since(one.seen_at).as_secs().max(0);
-        let age = format_span(SignedDuration::from_secs(if age < 60 { age } else { age - age % 60 }));
-        let help = format!("{} in {}, {} {age} ago", one.instance_type, one.region, one.state.word());
+        let help = one.describe(now);
         let words = one.name.filter(|name| is_plain(name)).into_iter().chain([one.id]);
         words.map(move |word| NameCandidate { word, help: help.clone() }).collect::<Vec<_>>()
     });
     candidates.collect()
+}
+
+/// Returns the instances of the account that had this name when they were seen last, each with the
+/// place, the state and the age of these facts.
+pub(crate) fn same_name(name: &str, account: &str, now: Timestamp, ports: &Ports<'_>) -> Vec<String> {
+    let cached = read(&ports.settings.cache).filter(|cached| cached.account == account).unwrap_or_default();
+    let same = cached.instances.into_iter().filter(|one| one.name.as_deref() == Some(name));
+    same.map(|one| format!("{} ({})", one.id, one.describe(now))).collect()
 }
 
 /// Whether a shell reads the text as one word, whatever the shell is.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests look at the journal")]
 
+mod bucket_delivery;
 mod launch_choice_tests;
 mod launching;
 mod listing;

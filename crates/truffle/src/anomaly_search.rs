@@ -12,9 +12,11 @@ use domain::Decimal;
 use durable::DigestReader;
 
 use crate::anomaly_marks::{AnomalyMark, KnownMarks, MarkAnswer};
+use crate::cost_days::day_text;
 use crate::cost_dimension::CostDimension;
-use crate::daily_costs::{BillHistory, LeafCosts, day_text};
+use crate::daily_costs::BillHistory;
 use crate::leaf_forecast::add_up;
+use crate::leaf_key::LeafCosts;
 
 /// Decimals of an expected cost. More would suggest a precision that it does not have.
 const EXPECTED_DECIMALS: u32 = 6;
@@ -197,12 +199,8 @@ impl<'a> AnomalySearch<'a> {
 
     /// Returns the anomalies of all groups that have ids: the total, the dimension of the choice,
     /// accounts, services, regions, and every leaf.
-    pub(crate) fn find_everywhere(
-        &self,
-        choice: &AnomalyChoice<'_>,
-        marks: &KnownMarks,
-    ) -> Vec<FoundAnomaly> {
-        let mut found = self.find(choice, marks);
+    pub(crate) fn find_everywhere(&self, choice: &AnomalyChoice<'_>) -> Vec<FoundAnomaly> {
+        let mut found = self.find(choice, &KnownMarks::default());
         for by in [None].into_iter().chain(FIRST_USES.iter().map(Some)) {
             found.extend(self.groups(by, choice));
         }

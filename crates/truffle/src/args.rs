@@ -9,8 +9,9 @@ use clap::{Parser, Subcommand};
 use console::CommonFlags;
 
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, report, saved, schema, search, show, status, trends, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, capacity, commitment, compare, completions,
+    cost, export, forecast, plan, price, query, regions, report, saved, schema, search, show, spot, status,
+    trends, whatif, zones,
 };
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
@@ -54,13 +55,20 @@ pub enum Command {
     Search(Box<search::SearchArgs>),
     Compare(compare::CompareArgs),
     Show(show::ShowArgs),
+    Price(price::PriceOptionsArgs),
+    Capacity(capacity::CapacityArgs),
     Regions(regions::RegionsArgs),
     Zones(zones::ZonesArgs),
+    Spot(spot::SpotArgs),
+    Arbitrage(Box<arbitrage::ArbitrageArgs>),
     Cost(cost::CostArgs),
     Forecast(forecast::ForecastArgs),
     Trends(trends::TrendsArgs),
+    Commitment(commitment::CommitmentArgs),
+    Whatif(whatif::WhatifArgs),
     Anomalies(anomalies::AnomaliesArgs),
     Budget(budget::BudgetArgs),
+    Plan(plan::CostPlanArgs),
     Calendar(calendar::CalendarArgs),
     Alerts(alerts::AlertsArgs),
     Report(report::ReportArgs),

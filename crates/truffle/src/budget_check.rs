@@ -1,16 +1,19 @@
 //! Checks budgets: the cost of the current period against the amount and its thresholds.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use analysis::{Day, DayForecast};
 use console::{CostDimensions, Failure, FailureKind};
 use domain::Decimal;
 
 use crate::CommandPorts;
+use crate::bill_histories::{BillHistories, CostKey};
 use crate::budget_entry::{BudgetEntry, BudgetPeriod};
+use crate::cost_days::{day_of, day_text};
 use crate::cost_dimension::CostDimension;
 use crate::cost_filter::CostFilter;
-use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, day_text};
+use crate::daily_costs::{BillHistory, CostMetric};
 use crate::leaf_forecast::HistoryForecast;
 use crate::plan_costs::{KnownCosts, known_costs};
 use crate::user_files::UserFile;
@@ -40,12 +43,13 @@ impl BudgetState {
     }
 }
 
-/// A budget with its checked filter.
+/// A budget with its filter.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedBudget {
     pub(crate) name: String,
     pub(crate) entry: BudgetEntry,
-    pub(crate) filter: CostFilter,
+    /// The filter, or why it cannot be read: the settings may lack a dimension.
+    pub(crate) filter: Result<CostFilter, String>,
 }
 
 impl CheckedBudget {
@@ -55,7 +59,9 @@ impl CheckedBudget {
         defined: &CostDimensions,
     ) -> Result<Vec<CheckedBudget>, Failure> {
         let budget = |(name, entry): (String, BudgetEntry)| {
-            Ok(CheckedBudget { filter: entry.check(&name, defined)?, name, entry })
+            entry.check_values(&name)?;
+            let filter = CostFilter::read("filter", &entry.filter, defined);
+            Ok(CheckedBudget { filter: filter.map_err(|failure| failure.message), name, entry })
         };
         entries.into_iter().map(budget).collect()
     }
@@ -90,28 +96,32 @@ pub(crate) struct BudgetReport {
 
 /// Daily costs and their forecast, as far as several budgets share them.
 struct CheckedCosts {
-    history: BillHistory,
+    history: Rc<BillHistory>,
     known: KnownCosts,
     forecast: Option<HistoryForecast>,
 }
 
-/// The costs that a budget is about: budgets with the same key share them.
-type CostKey = (CostMetric, Vec<CostDimension>);
-
-/// Checks the budgets, each in the period of the newest complete day or of `through`.
+/// Checks the budgets, each in the period of the newest complete day or of `--through`.
 pub(crate) fn check_budgets(
     budgets: Vec<CheckedBudget>,
-    through: Option<Day>,
-    ports: &CommandPorts<'_>,
+    histories: &mut BillHistories<'_>,
 ) -> Result<Vec<BudgetReport>, Failure> {
     let mut loaded: Vec<(CostKey, Result<CheckedCosts, Failure>)> = Vec::new();
     let mut reports = Vec::new();
     for budget in budgets {
-        let mut dimensions = budget.filter.dimensions();
+        let filter = match &budget.filter {
+            Ok(filter) => filter.clone(),
+            Err(reason) => {
+                let reason = reason.clone();
+                reports.push(BudgetReport::unseen(budget, reason));
+                continue;
+            }
+        };
+        let mut dimensions = filter.dimensions();
         dimensions.retain(|one| matches!(one, CostDimension::Resource | CostDimension::Tag { .. }));
         let key = (budget.entry.metric, dimensions);
         if !loaded.iter().any(|(known, _)| *known == key) {
-            let costs = load(&key, through, ports);
+            let costs = CheckedCosts::load(&key, histories);
             // Without data, a budget is unseen. Any other failure concerns the whole command.
             if let Err(failure) = &costs
                 && !matches!(failure.kind, FailureKind::Data | FailureKind::NoMatch | FailureKind::Usage)
@@ -122,23 +132,12 @@ pub(crate) fn check_budgets(
         }
         let costs = loaded.iter_mut().find(|(known, _)| *known == key).map(|(_, costs)| costs);
         reports.push(match costs {
-            Some(Ok(costs)) => check_budget(budget, costs, through, ports),
+            Some(Ok(costs)) => check_budget(budget, &filter, costs, histories),
             Some(Err(failure)) => BudgetReport::unseen(budget, failure.message.clone()),
             None => continue,
         });
     }
     Ok(reports)
-}
-
-fn load(
-    (metric, dimensions): &(CostMetric, Vec<CostDimension>),
-    through: Option<Day>,
-    ports: &CommandPorts<'_>,
-) -> Result<CheckedCosts, Failure> {
-    let query = DailyCostsQuery { metric: *metric, months: CostMonths::All, dimensions, through };
-    let history = BillHistory::load(&query, ports)?;
-    let known = known_costs(&history, *metric, None, ports)?;
-    Ok(CheckedCosts { history, known, forecast: None })
 }
 
 impl BudgetReport {
@@ -160,9 +159,9 @@ impl BudgetReport {
 
 fn check_budget(
     budget: CheckedBudget,
+    filter: &CostFilter,
     costs: &mut CheckedCosts,
-    through: Option<Day>,
-    ports: &CommandPorts<'_>,
+    histories: &BillHistories<'_>,
 ) -> BudgetReport {
     let history = &costs.history;
     let (first, end) = budget.entry.period.around(history.through);
@@ -171,14 +170,17 @@ fn check_budget(
         complete_through: Some(history.through),
         ..BudgetReport::unseen(budget, String::new())
     };
-    let seen = find_costs(&report.budget, history, (first, end), through, day_of(ports.as_of));
+    let today = day_of(histories.ports.as_of);
+    let seen = match histories.through.is_none() && today >= end + LATE_DAYS {
+        true => Err(format!("the bills are complete only through {}", day_text(history.through))),
+        false => find_costs(&report.budget, filter, history, (first, end)),
+    };
     let (currency, actual, amount) = match seen {
         Ok(seen) => seen,
         Err(reason) => return BudgetReport { reason: Some(reason), ..report },
     };
     let wants_forecast = !report.budget.entry.forecast_percent.is_empty();
-    let forecast =
-        wants_forecast.then(|| actual + costs.rest_of_period(&report.budget.filter, &currency, end));
+    let forecast = wants_forecast.then(|| actual + costs.rest_of_period(filter, &currency, end));
     let entry = &report.budget.entry;
     let crossed = |of_forecast: bool, cost: Decimal, percents: &[f64]| -> Vec<CrossedThreshold> {
         let reached = percents.iter().filter(|percent| is_reached(cost, amount, **percent));
@@ -208,15 +210,11 @@ fn is_reached(cost: Decimal, amount: Decimal, percent: f64) -> bool {
 /// Returns currency, actual cost and amount of a budget, or why one of them is not known.
 fn find_costs(
     budget: &CheckedBudget,
+    filter: &CostFilter,
     history: &BillHistory,
     (first, end): (Day, Day),
-    through: Option<Day>,
-    today: Day,
 ) -> Result<(String, Decimal, Decimal), String> {
-    if through.is_none() && today >= end + LATE_DAYS {
-        return Err(format!("the bills are complete only through {}", day_text(history.through)));
-    }
-    let matching = || history.leaves.iter().filter(|leaf| budget.filter.matches(&leaf.key));
+    let matching = || history.leaves.iter().filter(|leaf| filter.matches(&leaf.key));
     let currency = match &budget.entry.currency {
         Some(currency) => currency.clone(),
         None => only_currency(matching().map(|leaf| leaf.key.currency.as_str()))?,
@@ -226,7 +224,7 @@ fn find_costs(
         return Err(format!("no charge in {currency} matches the filter"));
     }
     let sum = |first: Day, end: Day| -> Result<Decimal, String> {
-        if let Some(day) = history.uncovered_day(first, end) {
+        if let Some(day) = history.coverage.uncovered_day(first, end) {
             return Err(format!("no bill covers {}", day_text(day)));
         }
         let cost: Option<Decimal> = counted().map(|leaf| leaf.sum(first, end)).sum();
@@ -258,6 +256,12 @@ fn only_currency<'a>(currencies: impl Iterator<Item = &'a str>) -> Result<String
 }
 
 impl CheckedCosts {
+    fn load(key: &CostKey, histories: &mut BillHistories<'_>) -> Result<CheckedCosts, Failure> {
+        let history = histories.get(key)?;
+        let known = known_costs(&history, key.0, None, histories.ports)?;
+        Ok(CheckedCosts { history, known, forecast: None })
+    }
+
     /// Returns the forecast cost of the days after the last known one, until before `end`.
     fn rest_of_period(&mut self, filter: &CostFilter, currency: &str, end: Day) -> Decimal {
         let after = self.history.through + 1;
@@ -301,11 +305,11 @@ impl MonthlyBudgets {
         currency: &str,
     ) -> Option<Decimal> {
         let is_about = |budget: &&CheckedBudget| {
-            let same = match (dimension, value) {
-                (None, _) => budget.filter.is_empty(),
-                (Some(dimension), Some(value)) => budget.filter.only_value(dimension) == Some(value),
+            let same = budget.filter.as_ref().is_ok_and(|filter| match (dimension, value) {
+                (None, _) => filter.is_empty(),
+                (Some(dimension), Some(value)) => filter.only_value(dimension) == Some(value),
                 (Some(_), None) => false,
-            };
+            });
             same && budget.entry.currency.as_deref().is_none_or(|code| code == currency)
         };
         self.budgets.iter().filter(is_about).find_map(|budget| budget.entry.amount)

@@ -104,11 +104,22 @@ fn write_amount<S: Serializer>(amount: &Option<Decimal>, serializer: S) -> Resul
 }
 
 impl BudgetEntry {
-    /// Checks the values, for a new budget and for one from a file.
+    /// Checks the values and the filter of a new budget.
     ///
     /// Errors: a usage failure that names the budget.
     pub(crate) fn check(&self, name: &str, defined: &CostDimensions) -> Result<CostFilter, Failure> {
-        let wrong = |problem: &str| Err(Failure::usage(format!("budget {name}: {problem}")));
+        self.check_values(name)?;
+        CostFilter::read(&format!("budget {name}: filter"), &self.filter, defined)
+    }
+
+    /// Checks the values of a budget without its filter, which depends on the settings.
+    ///
+    /// Errors: a usage failure that names the budget.
+    pub(crate) fn check_values(&self, name: &str) -> Result<(), Failure> {
+        let wrong = |problem: &str| {
+            Err(Failure::usage(format!("budget {name}: {problem}"))
+                .hint("truffle budget set NAME --amount 1000 --actual 80,100 --currency USD"))
+        };
         match (self.amount, self.percent_of_last) {
             (Some(amount), None) if amount.is_sign_negative() && !amount.is_zero() => {
                 return wrong(&format!("the amount {amount} is below 0"));
@@ -129,11 +140,12 @@ impl BudgetEntry {
         if let Some(currency) = self.currency.as_ref().filter(|code| !is_currency(code)) {
             return wrong(&format!("{currency:?} is not a currency code such as USD"));
         }
-        CostFilter::read(&format!("budget {name}: filter"), &self.filter, defined)
+        Ok(())
     }
 }
 
-fn is_currency(code: &str) -> bool {
+/// Returns whether a text has the form of an ISO 4217 code.
+pub(crate) fn is_currency(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 

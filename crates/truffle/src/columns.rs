@@ -179,12 +179,7 @@ pub(crate) fn csv(candidates: &[OfferCandidate]) -> Page {
 /// Formats a price for a table: `$0.2016`, followed by its month when it is older than 90 days.
 pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &OfferCandidate, now: Timestamp) -> String {
     let Some((amount, offer)) = amount.zip(candidate.offer) else { return "unknown".into() };
-    let number = money(amount);
-    let shown = match offer.currency.as_deref() {
-        Some("USD") => format!("${number}"),
-        Some(currency) => format!("{currency} {number}"),
-        None => number,
-    };
+    let shown = money_cell(amount, offer.currency.as_deref());
     match offer.price_observed_at {
         Some(seen) if now.as_second() - seen.as_second() > 90 * 24 * 3600 => {
             format!("{shown} ({})", &seen.to_string()[..7])
@@ -193,9 +188,28 @@ pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &OfferCandidate, no
     }
 }
 
+/// Formats a price with its currency: `$0.2016`, `CNY 0.90`.
+pub(crate) fn money_cell(amount: Decimal, currency: Option<&str>) -> String {
+    let number = money(amount);
+    match currency {
+        Some("USD") => format!("${number}"),
+        Some(currency) => format!("{currency} {number}"),
+        None => number,
+    }
+}
+
 /// Formats an amount with two to five decimals, as AWS writes prices.
 fn money(amount: Decimal) -> String {
     let mut amount = amount.round_dp(5).normalize();
+    if amount.scale() < 2 {
+        amount.rescale(2);
+    }
+    amount.to_string()
+}
+
+/// Formats an amount with all its digits, at least two decimals.
+pub(crate) fn exact_money(amount: Decimal) -> String {
+    let mut amount = amount.normalize();
     if amount.scale() < 2 {
         amount.rescale(2);
     }

@@ -52,7 +52,8 @@ impl CostDimension {
         }
         if let Some(key) = text.strip_prefix("tag:").filter(|key| !key.is_empty()) {
             return match key.contains(char::is_control) {
-                true => Err(Failure::usage(format!("{flag} {text:?} has a control character"))),
+                true => Err(Failure::usage(format!("{flag} {text:?} has a control character"))
+                    .hint("truffle query cost/tag-keys lists the keys")),
                 false => Ok(CostDimension::Tag { name: text.into(), keys: vec![key.into()] }),
             };
         }
@@ -118,7 +119,7 @@ pub(crate) fn read_dimensions(
         let dimension = CostDimension::read(flag, text, defined)?;
         let is_tag = |one: &CostDimension| matches!(one, CostDimension::Tag { .. });
         if dimensions.contains(&dimension) {
-            return Err(Failure::usage(format!("{flag} has {text} twice")));
+            return Err(Failure::usage(format!("{flag} has {text} twice")).hint("name each dimension once"));
         }
         if is_tag(&dimension) && dimensions.iter().any(is_tag) {
             return Err(

@@ -1,6 +1,8 @@
 //! Bills in memory, for the tests of the commands about costs.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use analysis::Day;
 use catalog::rows::{CollectionRunRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow};
@@ -9,7 +11,28 @@ use catalog::{Field, Page, QuestionRow, Value, ValueType};
 use console::{CommonFlags, Settings, SettingsSources};
 use domain::Timestamp;
 
-use crate::daily_costs::{day_of, day_text, month_text, read_day};
+use crate::cost_days::{day_of, day_text, month_text, read_day};
+
+/// Output of a command, kept for a test.
+#[derive(Clone, Default)]
+pub(crate) struct TestOutput(Arc<Mutex<Vec<u8>>>);
+
+impl TestOutput {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for TestOutput {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A row of `cost/daily-leaves`, of the payer 111122223333 in USD unless changed.
 #[derive(Debug, Clone)]
@@ -21,6 +44,7 @@ pub(crate) struct SampleCharge {
     pub(crate) tag: Option<&'static str>,
     pub(crate) currency: &'static str,
     pub(crate) payer: &'static str,
+    pub(crate) account: &'static str,
 }
 
 /// Returns a charge for usage of a service.
@@ -33,6 +57,7 @@ pub(crate) fn usage(day: &str, service: &'static str, cost: &str) -> SampleCharg
         tag: None,
         currency: "USD",
         payer: "111122223333",
+        account: "111122223333",
     }
 }
 
@@ -44,7 +69,7 @@ impl SampleCharge {
             self.currency.into(),
             self.category.into(),
             Value::Null,
-            self.payer.into(),
+            self.account.into(),
             self.service.into(),
             "us-east-1".into(),
             Value::Null,
@@ -56,7 +81,8 @@ impl SampleCharge {
     }
 }
 
-/// Returns a warehouse with these charges and statements: (payer, period, time, whether valid).
+/// Returns a warehouse with these charges and statements: (payer, period, time, whether valid). A
+/// payer such as 111122223333/444455556666 stands for the report of the linked account.
 pub(crate) fn warehouse(
     charges: &[SampleCharge],
     statements: &[(&'static str, &'static str, &'static str, bool)],
@@ -68,10 +94,16 @@ pub(crate) fn warehouse(
         .iter()
         .map(|(payer, period, time, is_valid)| {
             let time: Timestamp = domain::parse_instant(time).unwrap();
-            vec![(*payer).into(), (*period).into(), time.into(), (*is_valid).into()]
+            let (payer, linked) = payer.split_once('/').unwrap_or((payer, ""));
+            let linked: Vec<String> = linked.split_terminator('+').map(String::from).collect();
+            vec![payer.into(), (*period).into(), time.into(), (*is_valid).into(), linked.into()]
         })
         .collect();
     let known = statements.clone();
+    let is_usage = |charge: &&SampleCharge| charge.category == "Usage";
+    let newest = charges.iter().filter(is_usage).map(|charge| charge.day).max();
+    let newest = newest.map(|day| domain::parse_instant(&day_text(day)).unwrap());
+    let newest = vec![newest.into(), Value::List(Vec::new()), Value::List(Vec::new())];
     let daily = move |values: &[(String, Value)]| {
         let month = values.iter().find(|(name, _)| name == "month").map(|(_, month)| month.clone());
         let wanted = |charge: &&SampleCharge| {
@@ -82,7 +114,6 @@ pub(crate) fn warehouse(
             rows: charges.iter().filter(wanted).map(SampleCharge::row).collect(),
         }
     };
-    let newest = vec![Value::Null, Value::List(Vec::new()), Value::List(Vec::new())];
     MemoryAsk::default()
         .answer("cost/statements", move |values| {
             let as_of = values.iter().find(|(name, _)| name == "as_of").map(|(_, as_of)| as_of.clone());

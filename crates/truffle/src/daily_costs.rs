@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use analysis::{CostCoverage, DailyCosts, Day, DayArrival, StatementPeriod, arrival_delay};
+use analysis::{CostCoverage, DailyCosts, Day, DayArrival, arrival_delay};
 use catalog::rows::{CostArrivalRow, CostStatementRow, DailyCostRow};
 use clap::ValueEnum;
 use console::{Failure, FailureKind};
@@ -10,9 +10,11 @@ use domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::CommandPorts;
+use crate::account_coverage::{AccountCoverage, period_of};
 use crate::collect_command::collect_command;
+use crate::cost_days::{day_of, day_text, month_text, read_day, read_month};
 use crate::cost_dimension::CostDimension;
-use crate::leaf_key::LeafKey;
+use crate::leaf_key::{LeafCosts, LeafKey};
 use crate::question_params::check_tag_keys;
 use crate::region_scope::rows;
 
@@ -67,34 +69,18 @@ pub(crate) struct DailyCostsQuery<'a> {
     pub(crate) through: Option<Day>,
 }
 
-/// The exact costs of a leaf.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct LeafCosts {
-    /// The leaf.
-    pub(crate) key: LeafKey,
-    /// Its days with charges, in order; `None` if a charge does not state the cost.
-    pub(crate) days: Vec<(Day, Option<Decimal>)>,
-}
-
-impl LeafCosts {
-    /// Returns the sum of the days from `first` until before `end`; `None` if a cost is not stated.
-    pub(crate) fn sum(&self, first: Day, end: Day) -> Option<Decimal> {
-        self.days.iter().filter(|(day, _)| (first..end).contains(day)).map(|(_, cost)| *cost).sum()
-    }
-}
-
 /// The daily costs of all leaves, and the days on which they are known.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct BillHistory {
     /// The leaves with their costs, sorted by key.
     pub(crate) leaves: Vec<LeafCosts>,
-    /// The covered days of each payer.
-    pub(crate) coverage: BTreeMap<String, CostCoverage>,
+    /// The covered days of the accounts.
+    pub(crate) coverage: AccountCoverage,
     /// The first covered day.
     pub(crate) first: Day,
     /// The last day to use: that of `--through`, or the newest complete one.
     pub(crate) through: Day,
-    /// The newest complete day of all payers with bills of the newest month.
+    /// The newest complete day of all accounts with bills of the newest month.
     pub(crate) complete_through: Day,
     /// The first day of the newest month with a statement.
     pub(crate) newest_month: Day,
@@ -120,14 +106,9 @@ impl BillHistory {
         }
         let leaves = group(read_days(query, months, ports)?);
         let delay = learn_delay(&statements, ports)?;
-        let coverage = cover(&statements, &leaves, delay);
-        let first = coverage.values().filter_map(|one| one.spans.first()).map(|(first, _)| *first).min();
-        let of_newest =
-            coverage.values().filter(|one| one.spans.last().is_some_and(|(_, end)| *end > newest_month));
-        let complete = of_newest.filter_map(|one| one.complete_through).min();
-        let complete = complete.or_else(|| coverage.values().filter_map(|one| one.complete_through).max());
-        let first = first.map_or_else(|| Err(no_charge()), Ok)?;
-        let complete_through = complete.unwrap_or(first - 1);
+        let coverage = AccountCoverage::of(&statements, &leaves, delay);
+        let first = coverage.first_day().map_or_else(|| Err(no_charge()), Ok)?;
+        let complete_through = coverage.complete_through(newest_month).unwrap_or(first - 1);
         let through = query.through.unwrap_or(complete_through).min(complete_through);
         if let Some(asked) = query.through.filter(|asked| *asked < first) {
             return Err(Failure::new(
@@ -148,56 +129,55 @@ impl BillHistory {
         match dimensions.iter().find(|dimension| !is_stated(dimension)) {
             Some(dimension) if !self.leaves.is_empty() => {
                 let column = dimension.column();
+                let hint = match dimension {
+                    CostDimension::Resource => "a report of AWS states it if it includes resource ids",
+                    _ => "a report of AWS states it; days from Cost Explorer state their --by alone",
+                };
                 Err(Failure::new(FailureKind::Data, format!("not collected: the bills state no {column}"))
-                    .hint("a report of AWS states it; days from Cost Explorer state their --by alone"))
+                    .hint(hint))
             }
             _ => Ok(()),
         }
     }
 
-    /// Returns whether a statement of the payer covers the day.
-    pub(crate) fn covers(&self, payer: &str, day: Day) -> bool {
-        self.coverage.get(payer).is_some_and(|coverage| coverage.covers(day))
-    }
-
-    /// Returns whether the payer has bills up to the month of the last day that is used. The costs
-    /// of another payer have ended, or its bills are no longer collected.
-    pub(crate) fn is_current(&self, payer: &str) -> bool {
-        let last = self.coverage.get(payer).and_then(|coverage| coverage.spans.last());
+    /// Returns whether the leaf's account has bills up to the month of the last day that is used.
+    /// The costs of another account have ended, or its bills are no longer collected.
+    pub(crate) fn is_current(&self, key: &LeafKey) -> bool {
+        let last = self.coverage_of(key).and_then(|coverage| coverage.spans.last());
         last.is_some_and(|(_, end)| *end >= self.through.month_start())
     }
 
-    /// Returns the first of these days that a payer of the newest months lacks.
-    pub(crate) fn uncovered_day(&self, first: Day, end: Day) -> Option<Day> {
-        let active = self.coverage.values().filter(|one| one.spans.iter().any(|(_, last)| *last > first));
-        let covers = |day: Day| active.clone().count() > 0 && active.clone().all(|one| one.covers(day));
-        (first.0..end.0).map(Day).find(|day| !covers(*day))
+    fn coverage_of(&self, key: &LeafKey) -> Option<&CostCoverage> {
+        self.coverage.of_account(&key.payer, key.account.as_deref())
     }
 
     /// Returns the costs of a leaf from the first covered day through [`BillHistory::through`]. A
     /// covered day without a charge is 0; another one is unknown, and so is a cost that a charge
     /// does not state.
     pub(crate) fn series(&self, leaf: &LeafCosts) -> DailyCosts {
-        self.series_of(&leaf.key.payer, &leaf.days)
-    }
-
-    /// Returns the costs of a payer on these days, as [`BillHistory::series`] does.
-    pub(crate) fn series_of(&self, payer: &str, days: &[(Day, Option<Decimal>)]) -> DailyCosts {
-        let length = usize::try_from(self.through - self.first + 1).unwrap_or(0);
-        let mut values = vec![None; length];
-        for (first, end) in self.coverage.get(payer).into_iter().flat_map(|one| &one.spans) {
+        let mut values = vec![None; self.length()];
+        for (first, end) in self.coverage_of(&leaf.key).into_iter().flat_map(|one| &one.spans) {
             for day in first.0..end.0 {
                 if let Some(value) = self.at(&mut values, Day(day)) {
                     *value = Some(0.0);
                 }
             }
         }
-        for (day, cost) in days {
+        for (day, cost) in &leaf.days {
             if let Some(value) = self.at(&mut values, *day) {
                 *value = cost.and_then(|cost| f64::try_from(cost).ok());
             }
         }
         DailyCosts { first: self.first, values }
+    }
+
+    /// Returns a series without any cost, for a planned one.
+    pub(crate) fn zero_series(&self) -> DailyCosts {
+        DailyCosts { first: self.first, values: vec![Some(0.0); self.length()] }
+    }
+
+    fn length(&self) -> usize {
+        usize::try_from(self.through - self.first + 1).unwrap_or(0)
     }
 
     fn at<'v>(&self, values: &'v mut [Option<f64>], day: Day) -> Option<&'v mut Option<f64>> {
@@ -219,45 +199,23 @@ pub(crate) fn read_through(text: Option<&str>, as_of: Timestamp) -> Result<Optio
     }
 }
 
-/// Reads a day such as 2026-11-23.
-pub(crate) fn read_day(text: &str) -> Option<Day> {
-    let is_bare = text.len() == "2026-11-23".len();
-    domain::parse_instant(text).filter(|_| is_bare).map(day_of)
-}
-
-/// Reads a month such as 2026-11, as its first day.
-pub(crate) fn read_month(text: &str) -> Option<Day> {
-    (text.len() == "2026-11".len()).then(|| read_day(&format!("{text}-01"))).flatten()
-}
-
-/// Returns the day of an instant in UTC.
-pub(crate) fn day_of(instant: Timestamp) -> Day {
-    Day(i32::try_from(instant.as_second().div_euclid(86_400)).unwrap_or(i32::MAX / 2))
-}
-
-/// Returns a day as text, such as 2026-11-23.
-pub(crate) fn day_text(day: Day) -> String {
-    let (year, month, day) = day.date();
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
-/// Returns a day's month as text, such as 2026-11.
-pub(crate) fn month_text(day: Day) -> String {
-    let (year, month, _) = day.date();
-    format!("{year:04}-{month:02}")
+/// Reads `--month`: the newest month without a text. Refuses a month after the instant of the
+/// answer.
+pub(crate) fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failure> {
+    let Some(text) = text else { return Ok(CostMonths::Newest) };
+    let month = read_month(text).ok_or_else(|| {
+        Failure::usage(format!("--month \"{text}\" is not a month")).hint("write a month such as 2026-11")
+    })?;
+    match month > day_of(as_of) {
+        true => Err(Failure::usage(format!("--month {text} is in the future"))
+            .hint(format!("choose {} or an earlier month", month_text(day_of(as_of))))),
+        false => Ok(CostMonths::WithTheOneBefore(month)),
+    }
 }
 
 fn newest_month(statements: &[CostStatementRow]) -> Option<Day> {
     let valid = statements.iter().filter(|one| one.is_valid);
-    valid.filter_map(period).map(|period| period.first.month_start()).max()
-}
-
-fn period(statement: &CostStatementRow) -> Option<StatementPeriod> {
-    let observed = day_of(statement.observed_at);
-    match read_month(&statement.period) {
-        Some(first) => Some(StatementPeriod { first, end: first.next_month(), observed }),
-        None => read_day(&statement.period).map(|first| StatementPeriod { first, end: first + 1, observed }),
-    }
+    valid.filter_map(period_of).map(|(first, _)| first.month_start()).max()
 }
 
 /// Refuses a month without a valid statement.
@@ -357,7 +315,7 @@ fn group(rows: Vec<DailyCostRow>) -> Vec<LeafCosts> {
 fn learn_delay(statements: &[CostStatementRow], ports: &CommandPorts<'_>) -> Result<i32, Failure> {
     let replaced_early = |one: &CostStatementRow| {
         !one.is_valid
-            && period(one).is_some_and(|period| period.observed < period.end && period.end - period.first > 1)
+            && period_of(one).is_some_and(|(first, end)| end - first > 1 && day_of(one.observed_at) < end)
     };
     if !statements.iter().any(replaced_early) {
         return Ok(arrival_delay(&[]));
@@ -372,30 +330,6 @@ fn learn_delay(statements: &[CostStatementRow], ports: &CommandPorts<'_>) -> Res
         })
     };
     Ok(arrival_delay(&found.into_iter().filter_map(arrival).collect::<Vec<_>>()))
-}
-
-fn cover(
-    statements: &[CostStatementRow],
-    leaves: &[LeafCosts],
-    delay: i32,
-) -> BTreeMap<String, CostCoverage> {
-    let mut newest: BTreeMap<&str, (Option<Day>, Day)> = BTreeMap::new();
-    for leaf in leaves {
-        let Some((day, _)) = leaf.days.last() else { continue };
-        let is_usage = leaf.key.category.as_deref().is_none_or(|category| category == "Usage");
-        let found = newest.entry(&leaf.key.payer).or_insert((None, *day));
-        found.0 = found.0.max(is_usage.then_some(*day));
-        found.1 = found.1.max(*day);
-    }
-    let mut periods: BTreeMap<&str, Vec<StatementPeriod>> = BTreeMap::new();
-    for statement in statements.iter().filter(|statement| statement.is_valid) {
-        periods.entry(&statement.payer).or_default().extend(period(statement));
-    }
-    let of_payer = |(payer, periods): (&str, Vec<StatementPeriod>)| {
-        let (usage, any) = newest.get(payer)?;
-        Some((payer.to_string(), CostCoverage::of(&periods, usage.unwrap_or(*any), delay)))
-    };
-    periods.into_iter().filter_map(of_payer).collect()
 }
 
 /// Returns the failure of an answer without any bill.

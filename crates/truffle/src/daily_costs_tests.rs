@@ -36,7 +36,10 @@ fn a_covered_day_without_a_charge_is_0_and_another_one_is_unknown() {
     assert_eq!((on("2026-08-01"), on("2026-08-31")), (Some(0.0), Some(0.0)));
     assert_eq!((on("2026-09-01"), on("2026-09-30")), (None, None));
     assert_eq!((on("2026-10-02"), on("2026-10-03"), on("2026-10-31")), (Some(0.0), Some(2.0), Some(0.0)));
-    assert!(history.covers(PAYER, day("2026-08-01")) && !history.covers("other", day("2026-08-01")));
+    let covers = |payer: &str| {
+        history.coverage.of_account(payer, None).is_some_and(|one| one.covers(day("2026-08-01")))
+    };
+    assert!(covers(PAYER) && !covers("other"));
 }
 
 #[test]
@@ -88,6 +91,59 @@ fn the_days_that_are_left_out_are_learnt_from_replaced_statements() {
     check(["0.3", "1", "1", "1"], "2026-11-18");
     check(["0.3", "0.8", "0.9", "1"], "2026-11-16");
     check(["1", "1", "1", "1"], "2026-11-19");
+}
+
+const LINKED: &str = "444455556666";
+
+#[test]
+fn the_report_of_a_linked_account_covers_no_day_of_another_account() {
+    let of_linked = |charge: SampleCharge| SampleCharge { account: LINKED, ..charge };
+    let mut charges = steady("2026-10-01", "2026-10-31", "S3", "1");
+    charges.extend(steady("2026-10-01", "2026-11-19", "EC2", "1").into_iter().map(of_linked));
+    let statements = [
+        (PAYER, "2026-10", "2026-11-04", true),
+        ("111122223333/444455556666", "2026-11", "2026-11-20T10:00:00Z", true),
+    ];
+    let history = load(&warehouse(&charges, &statements), "2026-11-20", &everything()).unwrap();
+    assert_eq!(history.complete_through, day("2026-11-17"));
+    let on = |service: &str, text: &str| {
+        let leaf = history.leaves.iter().find(|leaf| leaf.key.service.as_deref() == Some(service)).unwrap();
+        (history.series(leaf).on(day(text)), history.is_current(&leaf.key))
+    };
+    assert_eq!((on("S3", "2026-10-31"), on("S3", "2026-11-05").0), ((Some(1.0), true), None));
+    assert_eq!((on("EC2", "2026-10-31"), on("EC2", "2026-11-05")), ((Some(1.0), true), (Some(1.0), true)));
+    let ended = history.coverage.ended_beside_linked();
+    assert_eq!(ended, [(PAYER, day("2026-10-31"), vec![LINKED])]);
+    let alone = load(&warehouse(&charges[31..], &statements[1..]), "2026-11-20", &everything()).unwrap();
+    let covers = |text: &str| history.coverage.covers_payer(PAYER, day(text));
+    assert!(covers("2026-10-31") && covers("2026-11-05") && !covers("2026-11-20"));
+    assert!(!history.coverage.covers_payer(LINKED, day("2026-10-31")));
+    assert!(alone.coverage.of_account(PAYER, Some(LINKED)).is_some());
+    assert!(alone.coverage.of_account(PAYER, Some("777788889999")).is_none());
+    assert_eq!(alone.coverage.ended_beside_linked(), []);
+}
+
+#[test]
+fn the_newest_usage_of_a_linked_account_extends_no_report_of_the_payer() {
+    let of_linked = |charge: SampleCharge| SampleCharge { account: LINKED, ..charge };
+    let mut charges = steady("2026-11-01", "2026-11-10", "S3", "1");
+    charges.extend(steady("2026-11-01", "2026-11-19", "EC2", "1").into_iter().map(of_linked));
+    // The payer's file was copied later, so its own time does not show how far it goes.
+    let statements = [
+        (PAYER, "2026-11", "2026-11-20T10:00:00Z", true),
+        ("111122223333/444455556666", "2026-11", "2026-11-20T11:00:00Z", true),
+    ];
+    let history = load(&warehouse(&charges, &statements), "2026-11-20", &everything()).unwrap();
+    let last = |account: &str| {
+        history
+            .coverage
+            .of_account(PAYER, Some(account))
+            .and_then(|one| one.spans.last())
+            .map(|(_, end)| *end - 1)
+    };
+    assert_eq!((last(PAYER), last(LINKED)), (Some(day("2026-11-10")), Some(day("2026-11-19"))));
+    assert_eq!(history.complete_through, day("2026-11-08"));
+    assert_eq!(history.coverage.uncovered_day(day("2026-11-09"), day("2026-11-12")), Some(day("2026-11-11")));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use analysis::Day;
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
-use crate::daily_costs::{day_text, month_text};
+use crate::cost_days::{day_text, month_text};
 use crate::svg_drawing::{INK, SvgArea, SvgResult, draw_svg, write};
 
 const SIZE: (i32, i32) = (760, 320);

@@ -50,16 +50,15 @@ impl HistoryForecast {
     ) -> HistoryForecast {
         let settings = ForecastSettings { through: history.through, months, levels: levels.to_vec() };
         let mut by_currency: BTreeMap<&str, Vec<LeafMember>> = BTreeMap::new();
-        for leaf in history.leaves.iter().filter(|leaf| history.is_current(&leaf.key.payer)) {
+        for leaf in history.leaves.iter().filter(|leaf| history.is_current(&leaf.key)) {
             let member = LeafMember { key: leaf.key.clone(), costs: history.series(leaf) };
             by_currency.entry(&leaf.key.currency).or_default().push(member);
         }
         let forecast = |(currency, members): (&str, Vec<LeafMember>)| {
             let mut leaves = forecast_leaves(members);
-            let zero = |key: &LeafKey| history.series_of(&key.payer, &[]);
             let of_currency = planned.iter().filter(|(key, _)| key.currency == currency);
             leaves.extend(of_currency.map(|(key, plan)| {
-                let member = LeafMember { key: key.clone(), costs: zero(key) };
+                let member = LeafMember { key: key.clone(), costs: history.zero_series() };
                 (ChargeKind::Usage, vec![member], vec![*plan])
             }));
             let cost_leaves: Vec<CostLeaf> = leaves

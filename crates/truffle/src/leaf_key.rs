@@ -1,4 +1,7 @@
-//! The key of a leaf: a smallest part of the bills.
+//! A leaf: a smallest part of the bills.
+
+use analysis::Day;
+use domain::Decimal;
 
 /// The parts of bills that are forecast on their own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,4 +26,20 @@ pub(crate) struct LeafKey {
     pub(crate) category: Option<String>,
     /// One-Time, Recurring or Usage-Based.
     pub(crate) frequency: Option<String>,
+}
+
+/// The exact costs of a leaf.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LeafCosts {
+    /// The leaf.
+    pub(crate) key: LeafKey,
+    /// Its days with charges, in order; `None` if a charge does not state the cost.
+    pub(crate) days: Vec<(Day, Option<Decimal>)>,
+}
+
+impl LeafCosts {
+    /// Returns the sum of the days from `first` until before `end`; `None` if a cost is not stated.
+    pub(crate) fn sum(&self, first: Day, end: Day) -> Option<Decimal> {
+        self.days.iter().filter(|(day, _)| (first..end).contains(day)).map(|(_, cost)| *cost).sum()
+    }
 }

@@ -43,7 +43,9 @@ impl OutputFile {
 
 /// Writes a whole file, as `--out` does, and reads it back if it is a regular one.
 pub(crate) fn write_file(path: &Path, text: &str) -> Result<(), Failure> {
-    let (target, mut file) = OutputFile::open(path)?;
+    let opened = OutputFile::open(path);
+    let (target, mut file) =
+        opened.map_err(|failure| failure.hint("choose a file in a folder that exists and can be written"))?;
     let is_regular = target.temporary.is_some();
     file.write_all(text.as_bytes()).and_then(|()| file.flush()).map_err(|e| unwritten(path, e))?;
     drop(file);

@@ -8,9 +8,11 @@ use catalog::rows::KnownEndRow;
 use console::Failure;
 
 use crate::CommandPorts;
-use crate::daily_costs::{BillHistory, CostMetric, day_of, day_text};
+use crate::cost_days::{day_of, day_text};
+use crate::cost_dimension::CostDimension;
+use crate::daily_costs::{BillHistory, CostMetric};
 use crate::leaf_key::LeafKey;
-use crate::plan_file::{self, CostPlan};
+use crate::plan_file::{CostPlan, PlanFile};
 use crate::region_scope::rows;
 
 /// An instance's cost is the mean of this many days.
@@ -34,14 +36,13 @@ pub(crate) fn known_costs(
     plans: Option<&Path>,
     ports: &CommandPorts<'_>,
 ) -> Result<KnownCosts, Failure> {
-    let default = plan_file::path(&ports.settings.config);
-    let path = plans.unwrap_or(&default);
     let mut known = KnownCosts::default();
-    let plans = plan_file::read(path, &ports.settings.dimensions)?;
+    let file = PlanFile::of(&ports.settings.config, plans);
+    let plans = file.read(&ports.settings.dimensions)?;
     for plan in plans.iter().filter(|plan| plan.is_effective(history.through + 1)) {
-        let currency = currency_of(plan, history)?;
-        known.planned.push((plan.filter.leaf(newest_payer(history), &currency), plan.planned));
-        known.notes.push(plan_note(plan, &currency));
+        let currency = currency_of(plan, history, file.path())?;
+        known.planned.push((plan.filter.leaf(&currency), plan.planned));
+        known.notes.push(plan_note(plan, &currency) + unmatched_note(plan, history));
     }
     let (since, until) = (day_text(history.through - MEAN_DAYS + 1), day_text(history.through));
     let metric = ("metric", metric.name());
@@ -58,22 +59,17 @@ pub(crate) fn known_costs(
     Ok(known)
 }
 
-fn currency_of(plan: &CostPlan, history: &BillHistory) -> Result<String, Failure> {
+fn currency_of(plan: &CostPlan, history: &BillHistory, path: &Path) -> Result<String, Failure> {
     let found: BTreeSet<&str> = history.leaves.iter().map(|leaf| leaf.key.currency.as_str()).collect();
     match (&plan.currency, found.len()) {
         (Some(currency), _) => Ok(currency.clone()),
         (None, 1) => Ok(found.into_iter().collect()),
         _ => Err(Failure::usage("a plan has no currency, and the bills have several").hint(format!(
-            "add currency = \"CODE\" to it; the bills have {}",
+            "add currency = \"CODE\" to it in {}; the bills have {}",
+            path.display(),
             Vec::from_iter(found).join(", ")
         ))),
     }
-}
-
-/// Returns the payer with the newest complete day, so that the days of a plan are known.
-fn newest_payer(history: &BillHistory) -> &str {
-    let newest = history.coverage.iter().max_by_key(|(_, coverage)| coverage.complete_through);
-    newest.map_or("*", |(payer, _)| payer)
 }
 
 fn leaf_of(end: &KnownEndRow) -> LeafKey {
@@ -98,7 +94,20 @@ fn plan_note(plan: &CostPlan, currency: &str) -> String {
         false => plan.filter_text.join(", "),
     };
     let cost = plan.planned.cost_per_day;
-    format!("plan: {filter}: {currency} {cost:+.2} a day from {}{until}", day_text(plan.planned.first))
+    let name = plan.name.as_ref().map_or(String::new(), |name| format!(" {name}"));
+    format!("plan{name}: {filter}: {currency} {cost:+.2} a day from {}{until}", day_text(plan.planned.first))
+}
+
+/// Returns the end of the note on a plan that no charge matches. The charges of a history state
+/// no resource and tag unless the answer is grouped by them.
+fn unmatched_note(plan: &CostPlan, history: &BillHistory) -> &'static str {
+    let is_of_leaf =
+        |one: &CostDimension| !matches!(one, CostDimension::Resource | CostDimension::Tag { .. });
+    let is_matched = history.leaves.iter().any(|leaf| plan.filter.matches(&leaf.key));
+    match plan.filter.dimensions().iter().all(is_of_leaf) && !is_matched {
+        true => "; no charge matches its filter yet",
+        false => "",
+    }
 }
 
 fn end_note(end: &KnownEndRow, cost: f64) -> String {

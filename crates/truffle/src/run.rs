@@ -2,16 +2,21 @@ use std::path::Path;
 
 use catalog::Value;
 use catalog::ports::Ask;
-use console::{Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings, refuse_other_format};
+use console::{
+    CostDimensions, Exit, Failure, OutputFormat, Printer, SettingOrigin, Settings, refuse_other_format,
+};
 use domain::Timestamp;
 
 use crate::budget_entry::BudgetEntry;
 use crate::commands::budget::BudgetAction;
+use crate::commands::plan::CostPlanAction;
 use crate::commands::{
-    alerts, anomalies, bookmark, budget, calendar, compare, completions, cost, export, forecast, query,
-    regions, report, saved, schema, search, show, status, trends, version, zones,
+    alerts, anomalies, arbitrage, bookmark, budget, calendar, capacity, commitment, compare, completions,
+    cost, export, forecast, plan, price, query, regions, report, saved, schema, search, show, spot, status,
+    trends, version, whatif, zones,
 };
 use crate::output_file::OutputFile;
+use crate::plan_file::PlanFile;
 use crate::ports::failure;
 use crate::usage::{as_of_without_effect, flag_without_effect};
 use crate::user_files::{self, SavedSearch, UserFile};
@@ -58,13 +63,14 @@ fn refuse_flags_without_effect(args: &TruffleArgs) -> Result<(), Failure> {
     let changes = match &args.command {
         Command::Bookmark(bookmark) => !bookmark.types.is_empty() || !bookmark.remove.is_empty(),
         Command::Budget(budget) => matches!(budget.action, BudgetAction::Set(_) | BudgetAction::Remove(_)),
+        Command::Plan(plan) => !matches!(plan.action, CostPlanAction::List),
         _ => export,
     };
     // `query` and `export` check this themselves, because it depends on their statement.
     let timeless_command = match &args.command {
         Command::Query(query) => query.list,
         Command::Saved(saved) => saved.name.is_none(),
-        Command::Schema(_) | Command::Bookmark(_) | Command::Version => true,
+        Command::Schema(_) | Command::Bookmark(_) | Command::Plan(_) | Command::Version => true,
         Command::Budget(budget) => !matches!(budget.action, BudgetAction::Check(_)),
         _ => silent || script,
     };
@@ -92,7 +98,7 @@ fn has_footer(command: &Command) -> bool {
         Command::Query(query) => !query.list,
         Command::Saved(saved) => saved.name.is_some(),
         Command::Anomalies(anomalies) => anomalies.action.is_none(),
-        Command::Save(_) | Command::Schema(_) | Command::Bookmark(_) => false,
+        Command::Save(_) | Command::Schema(_) | Command::Bookmark(_) | Command::Plan(_) => false,
         Command::Completions { .. } | Command::Version => false,
         Command::Budget(budget) => matches!(budget.action, BudgetAction::Check(_)),
         _ => true,
@@ -137,13 +143,20 @@ fn dispatch(
         Command::Search(args) => search::run_search(args, ports, printer, now),
         Command::Compare(args) => compare::run_compare(args, ports, printer, now),
         Command::Show(args) => show::run_show(args, ports, printer, now),
+        Command::Capacity(args) => capacity::run_capacity(args, ports, printer, now),
+        Command::Price(args) => price::run_price(args, ports, printer, now),
         Command::Regions(args) => regions::run_regions(args, ports, printer, now),
         Command::Zones(args) => zones::run_zones(args, ports, printer, now),
+        Command::Arbitrage(args) => arbitrage::run_arbitrage(args, ports, printer, now),
+        Command::Spot(args) => spot::run_spot(args, ports, printer, now),
         Command::Cost(args) => cost::run_cost(args, ports, printer, now),
         Command::Forecast(args) => forecast::run_forecast(args, ports, printer, now),
         Command::Trends(args) => trends::run_trends(args, ports, printer, now),
+        Command::Commitment(args) => commitment::run_commitment(args, ports, printer, now),
+        Command::Whatif(args) => whatif::run_whatif(args, ports, printer, now),
         Command::Anomalies(args) => anomalies::run_anomalies(args, ports, printer, now),
         Command::Budget(args) => budget::run_budget(args, ports, printer, now),
+        Command::Plan(args) => plan::run_plan(args, ports, printer),
         Command::Calendar(args) => calendar::run_calendar(args, ports, printer, now),
         Command::Report(args) => report::run_report(args, ports, printer, now),
         Command::Alerts(args) => alerts::run_alerts(args, ports, printer, now),
@@ -224,6 +237,12 @@ pub fn saved_names(config: &Path) -> Vec<String> {
 pub fn budget_names(config: &Path) -> Vec<String> {
     let all = UserFile::budgets(config, None).read::<BudgetEntry>();
     all.map(|all| all.into_keys().collect()).unwrap_or_default()
+}
+
+/// Returns the names of the plans, for completions.
+pub fn plan_names(config: &Path, dimensions: &CostDimensions) -> Vec<String> {
+    let plans = PlanFile::of(config, None).read(dimensions).unwrap_or_default();
+    plans.into_iter().filter_map(|plan| plan.name).collect()
 }
 
 /// Returns the names of the columns of search, for completions.

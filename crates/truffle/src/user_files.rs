@@ -1,9 +1,6 @@
-//! The user's own files: saved searches, bookmarks, budgets and marks of anomalies.
-
-#![allow(clippy::disallowed_methods, reason = "saved searches and bookmarks are files")]
+//! The user's own files: saved searches, bookmarks, budgets, plans and marks of anomalies.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +8,9 @@ use console::Failure;
 use durable::{FileLock, PRIVATE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+/// The largest of these files, in bytes.
+const LARGEST: u64 = 4 << 20;
 
 /// A saved search: its words and flags, as typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,30 +28,42 @@ pub(crate) struct Bookmark {
     pub(crate) added_at: String,
 }
 
-/// A file of named entries in the configuration folder.
+/// A file of named entries, in the configuration folder unless a flag names it.
 pub(crate) struct UserFile {
     path: PathBuf,
+    /// Whether a flag names the file. Then it is an error if it does not exist.
+    is_given: bool,
 }
 
 impl UserFile {
     /// Returns the file of saved searches.
     pub(crate) fn searches(config: &Path) -> UserFile {
-        UserFile { path: config.join("saved.toml") }
+        UserFile::at(config, "saved.toml", None)
     }
 
     /// Returns the file of bookmarks.
     pub(crate) fn bookmarks(config: &Path) -> UserFile {
-        UserFile { path: config.join("bookmarks.toml") }
+        UserFile::at(config, "bookmarks.toml", None)
     }
 
     /// Returns the file of budgets: the given one, or the one in the configuration folder.
     pub(crate) fn budgets(config: &Path, file: Option<&Path>) -> UserFile {
-        UserFile { path: file.map_or_else(|| config.join("budgets.toml"), Path::to_path_buf) }
+        UserFile::at(config, "budgets.toml", file)
+    }
+
+    /// Returns the file of plans: the given one, or the one in the configuration folder.
+    pub(crate) fn plans(config: &Path, file: Option<&Path>) -> UserFile {
+        UserFile::at(config, "plans.toml", file)
     }
 
     /// Returns the file of marks of anomalies: the given one, or that in the configuration folder.
     pub(crate) fn anomaly_marks(config: &Path, file: Option<&Path>) -> UserFile {
-        UserFile { path: file.map_or_else(|| config.join("anomaly-marks.toml"), Path::to_path_buf) }
+        UserFile::at(config, "anomaly-marks.toml", file)
+    }
+
+    fn at(config: &Path, name: &str, file: Option<&Path>) -> UserFile {
+        let path = file.map_or_else(|| config.join(name), Path::to_path_buf);
+        UserFile { path, is_given: file.is_some() }
     }
 
     /// Returns the path.
@@ -59,9 +71,20 @@ impl UserFile {
         &self.path
     }
 
-    /// Reads all entries by name. Without a file there are no entries.
+    /// Reads all entries by name. Without a file in the configuration folder there are no entries.
+    ///
+    /// Errors: a file that a flag names does not exist; the file has another form.
     pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
-        let text = match fs::read_to_string(&self.path) {
+        match self.is_given && !self.path.exists() {
+            true => Err(Failure::usage(format!("{} does not exist", self.path.display()))
+                .hint("check the path; set and mark make a new file")),
+            false => self.read_or_start(),
+        }
+    }
+
+    /// Reads all entries by name. Without a file there are no entries.
+    fn read_or_start<T: DeserializeOwned>(&self) -> Result<BTreeMap<String, T>, Failure> {
+        let text = match durable::read_text(&self.path, LARGEST) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
             Err(error) => return Err(self.failed("cannot be read", error)),
@@ -88,7 +111,7 @@ impl UserFile {
         }
         let lock = FileLock::exclusive(&self.path.with_extension("lock"))
             .map_err(|e| self.failed("cannot be locked", e))?;
-        let mut entries = self.read()?;
+        let mut entries = self.read_or_start()?;
         change(&mut entries)?;
         let text = toml::to_string(&entries).map_err(|e| Failure::broken(e.to_string()))?;
         durable::write_atomic(&self.path, text.as_bytes(), PRIVATE)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::ports::AskError;
 use catalog::{
-    DATASETS, DataFile, Dataset, DatasetKind, DatasetScope, Field, OTHER_EXTRA, VIEWS, extra_of_column,
+    DATASETS, DataFile, Dataset, DatasetKind, DatasetScope, Field, OTHER_EXTRA, OTHER_TAGS, VIEWS,
+    extra_of_column, tag_of_column,
 };
 use duckdb::Connection;
 
@@ -23,21 +24,22 @@ const QUARANTINE: &str = include_str!("../../../queries/build/quarantine.sql");
 const STATEMENT: &str = include_str!("../../../queries/build/statement.sql");
 const STATED: &str = include_str!("../../../queries/build/stated.sql");
 const ESTIMATED: &str = include_str!("../../../queries/build/charge_estimated.sql");
-const EXTRA: &str = include_str!("../../../queries/build/bill_extra.sql");
-const EXTRA_ENTRY: &str = include_str!("../../../queries/views/extra_entry.sql");
+const OBJECT: &str = include_str!("../../../queries/build/bill_object.sql");
+const OBJECT_ENTRY: &str = include_str!("../../../queries/views/object_entry.sql");
 const IS_SPLIT: &str = include_str!("../../../queries/build/is_split.sql");
 
 /// The condition on a line's account, for bills with reports of linked accounts.
 pub(crate) const OF_ACCOUNT: &str = include_str!("../../../queries/build/of_account.sql");
 
 /// The macros of the questions, in the order of their creation.
-const MACROS: [&str; 9] = [
+const MACROS: [&str; 10] = [
     include_str!("../../../queries/views/valid_at.sql"),
     include_str!("../../../queries/views/billing_month_start.sql"),
     include_str!("../../../queries/views/charge_day.sql"),
     include_str!("../../../queries/views/tag_key.sql"),
     include_str!("../../../queries/views/charge_of_month.sql"),
     include_str!("../../../queries/views/charge_of_tag.sql"),
+    include_str!("../../../queries/views/charge_of_plan.sql"),
     include_str!("../../../queries/views/charge_tag_key.sql"),
     include_str!("../../../queries/views/charge_sum_of_month.sql"),
     include_str!("../../../queries/views/charge_sum_of_tag.sql"),
@@ -74,7 +76,7 @@ pub(crate) fn statements(sources: &[WarehouseSource], found: &FoundColumns) -> V
     let (logs, others): (Vec<&Dataset>, Vec<&Dataset>) =
         DATASETS.iter().partition(|d| d.kind == DatasetKind::Log);
     // The view of bill lines needs a macro.
-    let mut statements = vec![EXTRA_ENTRY.to_string()];
+    let mut statements = vec![OBJECT_ENTRY.to_string()];
     statements.extend(logs.into_iter().chain(others).flat_map(|dataset| make(dataset, sources, found)));
     statements.extend(VIEWS.iter().map(|(_, sql)| sql.to_string()));
     statements.extend(MACROS.map(String::from));
@@ -219,23 +221,27 @@ pub(crate) fn stored(dataset: &Dataset, field: &Field, found: Option<&BTreeSet<S
     let has = |name: &str| found.is_none_or(|found| found.contains(name));
     let of_bills = |name: &str| dataset.name == "charge" && field.name == name;
     match found {
-        Some(found) if of_bills("extra") && has(OTHER_EXTRA) => extra(found),
+        Some(found) if of_bills("extra") && has(OTHER_EXTRA) => {
+            object(field, found, OTHER_EXTRA, extra_of_column)
+        }
+        Some(found) if of_bills("tags") && has(OTHER_TAGS) => object(field, found, OTHER_TAGS, tag_of_column),
         _ if has(&field.name) => field.name.clone(),
         _ if of_bills("estimated") && has("source_format") && has("extra") => ESTIMATED.to_string(),
         _ => null(field),
     }
 }
 
-/// Returns the expression of `extra` over files that have its entries in columns. Files of an older
-/// layout among them have the column itself.
-fn extra(found: &BTreeSet<String>) -> String {
+/// Returns the expression of a JSON object over files that have its entries in columns, and those
+/// of other lines in `others`. Files of an older layout among them have the column itself.
+fn object(field: &Field, found: &BTreeSet<String>, others: &str, key: fn(&str) -> Option<String>) -> String {
     let entry = |name: &String| {
-        let key = literal(&format!("{}:", catalog::json_text(&extra_of_column(name)?.into())));
-        Some(format!("extra_entry({key}, {}), ", identifier(name)))
+        let key = literal(&format!("{}:", catalog::json_text(&key(name)?.into())));
+        Some(format!("object_entry({key}, {}), ", identifier(name)))
     };
     let entries: String = found.iter().filter_map(entry).collect();
-    let known = if found.contains("extra") { "extra" } else { "NULL" };
-    fill_texts(EXTRA, &[("{known}", known), ("{entries}", &entries)])
+    let known = if found.contains(&field.name) { &field.name } else { "NULL" };
+    let texts = [("{known}", known), ("{entries}", &entries), ("{others}", others), ("{name}", &field.name)];
+    fill_texts(OBJECT, &texts)
 }
 
 /// Returns the files of a dataset, one list for each layout that occurs.

@@ -7,8 +7,6 @@ use ureq::Agent;
 
 /// The header of the signature.
 const SIGNATURE: &str = "x-spawn-signature";
-/// The shortest secret that is accepted, in bytes.
-pub const SHORTEST_SECRET: usize = 16;
 
 /// One post, ready to be sent. It has no `Debug`, because its URL may contain a secret.
 pub struct WebhookPost {

@@ -8,6 +8,7 @@ mod fake;
 mod faults;
 mod images;
 mod loads;
+mod masked_units;
 mod namespaces;
 mod replay;
 mod ssh;

@@ -6,6 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::masked_units::MASKED;
+
 /// The second of the guest at which the dead-man acts, in the tests that wait for it.
 const DUE: f64 = 25.0;
 /// Seconds, longer than any guest takes. Only a guest that hangs reaches this limit.
@@ -23,18 +25,6 @@ enum GuestEnd {
     Reboot,
     Other(Option<i32>, String),
 }
-
-/// Units of this machine's /usr that do not work in a guest.
-const MASKED: [&str; 8] = [
-    "console-getty.service",
-    "systemd-logind.service",
-    "dbus.service",
-    "dbus.socket",
-    "dev-hugepages.mount",
-    "dev-mqueue.mount",
-    "systemd-journald-audit.socket",
-    "systemd-sysctl.service",
-];
 
 const SCRIPT: &str = "[Unit]
 After=basic.target

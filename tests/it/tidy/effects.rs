@@ -49,7 +49,6 @@ const EFFECTS: &[EffectPlaces] = &[
             "truffle/src/commands/query.rs",
             "truffle/src/output_file.rs",
             "truffle/src/partitions.rs",
-            "truffle/src/user_files.rs",
             "warehouse",
         ],
     },

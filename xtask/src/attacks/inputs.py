@@ -10,8 +10,8 @@ import sys
 
 import pyarrow
 
-KINDS = ("auto", "benchmark", "bundle", "cost-explorer", "cur", "focus", "price-list", "savings-plans",
-         "spot-advisor", "spot-history", "spot-price-api")
+KINDS = ("auto", "benchmark", "bundle", "cost-explorer", "cur", "discount", "focus", "price-list",
+         "savings-plans", "spot-advisor", "spot-history", "spot-price-api")
 MIB = 1 << 20
 random.seed(13)
 

@@ -24,3 +24,10 @@ SELECT max("lineItem/UsageStartDate") FROM '{copy}';
 SELECT "lineItem/CurrencyCode", CAST("lineItem/UsageStartDate" AS DATE) AS day, "lineItem/LineItemType",
     "lineItem/UsageAccountId", "product/ProductName", "product/region", "lineItem/UsageType",
     sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/daily --param month=latest
+SELECT "lineItem/CurrencyCode", CAST("lineItem/UsageStartDate" AS DATE) AS day, "lineItem/LineItemType",
+    sum("lineItem/UnblendedCost"), count(*) FROM '{copy}' GROUP BY ALL;
+-- cost/priced-usage --param since={since} --param until={until}
+SELECT "lineItem/CurrencyCode", "lineItem/LineItemType", "lineItem/UsageAccountId", "product/ProductName",
+    "product/region", "lineItem/UsageType", "pricing/unit", sum("lineItem/UnblendedCost"),
+    sum("pricing/publicOnDemandCost"), sum("lineItem/UsageAmount"), count(*) FROM '{copy}' GROUP BY ALL;

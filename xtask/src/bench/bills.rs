@@ -16,11 +16,16 @@ resourceTags/user:Name,resourceTags/user:Team\n";
 /// Days of the months of 2026.
 const DAYS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
+/// Returns the number of days of a month of 2026.
+pub(super) fn days(month: u32) -> u64 {
+    DAYS[month as usize - 1]
+}
+
 /// Writes `rows` lines of one payer and one month of 2026.
 pub(super) fn write(out: &mut dyn Write, rows: u64, month: u32) -> Result<(), TaskError> {
     let failed = |e: std::io::Error| format!("cannot write the report: {e}");
     out.write_all(HEADER.as_bytes()).map_err(failed)?;
-    let hours = 24 * DAYS[month as usize - 1];
+    let hours = 24 * days(month);
     for row in 0..rows {
         let (hour, account, resource) = (row / (rows / hours + 1), row % 40, row % 20_000);
         let (day, hour) = (hour / 24 + 1, hour % 24);

@@ -2,7 +2,9 @@
 
 mod bill_imports;
 mod bills;
+mod commitment;
 mod imports;
+mod money;
 mod offers;
 mod spawn;
 
@@ -38,7 +40,8 @@ impl BenchPlan {
     fn read(words: &[&str]) -> Result<BenchPlan, TaskError> {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
-        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies \
+        let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies | commitment \
+                        | money \
                         | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
@@ -68,6 +71,12 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     if let ["models" | "anomalies", arguments @ ..] = words {
         return bench_analysis(words[0], arguments);
     }
+    if let ["commitment", arguments @ ..] = words {
+        return commitment::run(arguments);
+    }
+    if let ["money", arguments @ ..] = words {
+        return money::run(arguments);
+    }
     let plan = BenchPlan::read(words)?;
     build()?;
     let bench = BenchRun::new()?;
@@ -94,7 +103,8 @@ fn bench_lifecycle() -> Result<(), TaskError> {
 }
 
 /// Runs an example of `analysis`: `models` measures forecasts of generated bills and, with `--m4
-/// FOLDER`, of the series of the M4 competition; `anomalies` measures the detection of anomalies.
+/// FOLDER`, of the series of the M4 competition; `anomalies` measures the detection of anomalies,
+/// and `commitment` the losses of commitments that their past predicts.
 fn bench_analysis(example: &str, arguments: &[&str]) -> Result<(), TaskError> {
     let words = ["run", "--release", "--quiet", "-p", "analysis", "--example", example, "--"];
     run_command(cargo().args(words).args(arguments).current_dir(root()))

@@ -27,11 +27,15 @@ pub(super) struct SpotBench<'a> {
     lake: PathBuf,
 }
 
-impl SpotBench<'_> {
+impl<'a> SpotBench<'a> {
+    /// Returns the measurements of a history, in a lake of its own.
+    pub(super) fn new(bench: &'a BenchRun, history: &'a Path) -> SpotBench<'a> {
+        SpotBench { bench, history, lake: bench.home.join("spot") }
+    }
     /// Prints all measurements. With `growth` the lake grows to 16 times the history, which takes
     /// half an hour.
-    pub(super) fn measure(bench: &BenchRun, history: &Path, growth: bool) -> Result<(), TaskError> {
-        let spot = SpotBench { bench, history, lake: bench.home.join("spot") };
+    pub(super) fn measure(bench: &'a BenchRun, history: &'a Path, growth: bool) -> Result<(), TaskError> {
+        let spot = SpotBench::new(bench, history);
         spot.import("import of the history", history)?;
         spot.print_bytes_per_change("  a change, as imported")?;
         spot.compact()?;
@@ -46,11 +50,13 @@ impl SpotBench<'_> {
         if growth { spot.growth() } else { Ok(()) }
     }
 
-    fn lake_text(&self) -> String {
+    /// Returns the folder of the lake.
+    pub(super) fn lake_text(&self) -> String {
         self.lake.to_string_lossy().into_owned()
     }
 
-    fn import(&self, what: &str, file: &Path) -> Result<(), TaskError> {
+    /// Imports a history, and prints how long it took.
+    pub(super) fn import(&self, what: &str, file: &Path) -> Result<(), TaskError> {
         let words = ["import", "spot-history", "--lake", &self.lake_text(), "-o", "ndjson"];
         let mut command = self.bench.timed("collector");
         command.args(words).arg(file);
@@ -66,7 +72,8 @@ impl SpotBench<'_> {
         Ok(())
     }
 
-    fn compact(&self) -> Result<(), TaskError> {
+    /// Compacts the lake, and prints how long it took.
+    pub(super) fn compact(&self) -> Result<(), TaskError> {
         let mut command = self.bench.timed("collector");
         command.args(["compact", "--lake", &self.lake_text(), "-o", "ndjson"]);
         let started = Instant::now();

@@ -50,6 +50,34 @@ pub(super) const SAVINGS_PLAN: Dataset = Dataset {
     ],
 };
 
+pub(super) const DISCOUNT: Dataset = Dataset {
+    name: "discount",
+    doc: "A customer's own discounts on list prices. A null attribute means any value; the most specific \
+        discount applies.",
+    version: 1,
+    kind: DatasetKind::Snapshot,
+    scope: DatasetScope::All,
+    origin: DatasetOrigin::IMPORT,
+    key: &["discount_id"],
+    columns: columns![
+        discount_id Text Private "the customer's name of the discount",
+        account_id Text Account "account that uses the service; null for any",
+        service Text Private "service code, such as AmazonEC2; null for any",
+        region Text Public "region code; null for any",
+        family Text Public "family of instance types, such as m7i; null for any",
+        os Text Public "linux, rhel, rhel-ha, suse, ubuntu-pro or windows; null for any",
+        purchase Text Public "on-demand, spot, reserved, compute-savings-plan or instance-savings-plan; null \
+            for any",
+        percent Price Public "percent of the list price that is not paid, from 0 to 100; null with an agreed \
+            price",
+        price_per_hour Price Public "agreed price per hour, in `currency`; null with a percentage",
+        currency Text Public "ISO 4217 code of the currency of the prices that it applies to; null for any",
+        starts_on Timestamp Public "start of the first day on which it applies; null without a start",
+        ends_on Timestamp Public "start of the last day on which it applies; null without an end",
+        source Text Known(SOURCES) "file that states the discount",
+    ],
+};
+
 pub(super) const INTERRUPTION: Dataset = Dataset {
     name: "interruption",
     doc: "Spot interruption rates of the previous month, and savings of spot, from the spot advisor.",

@@ -7,12 +7,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use console::Failure;
+use domain::SHORTEST_SECRET;
 use serde::Deserialize;
 
 /// The largest file of targets, of a secret or of certificates, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
-/// The shortest secret of a webhook, in bytes.
-const SHORTEST_SECRET: usize = 16;
 
 /// Where an alert is delivered. It has no `Debug`, because it may contain secrets.
 pub enum DeliveryTarget {

@@ -36,8 +36,8 @@ pub struct ImportArgs {
     /// beginning of the files
     #[arg(required = true, value_name = "[KIND] PATH", value_hint = clap::ValueHint::FilePath)]
     pub paths: Vec<PathBuf>,
-    /// Time at which the files were made, for spot-advisor, cur, focus and cost-explorer, which do
-    /// not state it [default: the last change of the file]
+    /// Time at which the files were made, for spot-advisor, discount, cur, focus and cost-explorer,
+    /// which do not state it [default: the last change of the file]
     #[arg(long, value_name = "INSTANT")]
     pub observed_at: Option<String>,
     /// Treat the files as incomplete and only add their rows: for price-list, savings-plans, cur

@@ -26,6 +26,10 @@ pub(crate) enum ImportKind {
     /// CSV with the columns instance_type, metric, value and optionally config, measured_at and
     /// source
     Benchmark,
+    /// CSV of own discounts with the columns discount_id and percent, or price_per_hour and
+    /// currency, and optionally account_id, service, region, family, os, purchase, starts_on and
+    /// ends_on
+    Discount,
     /// AWS Cost and Usage Report, legacy or 2.0, CSV or Parquet, all parts together
     Cur,
     /// Charges in FOCUS 1.0 to 1.2, CSV or Parquet, all parts of an export together
@@ -56,6 +60,7 @@ impl ImportKind {
             ImportKind::SpotHistory if parquet => ImportReader::History,
             ImportKind::SpotHistory => ImportReader::Feed(feeds::FeedKind::SpotHistory),
             ImportKind::Benchmark => ImportReader::Feed(feeds::FeedKind::Benchmark),
+            ImportKind::Discount => ImportReader::Feed(feeds::FeedKind::Discount),
             ImportKind::Cur => ImportReader::Bill(BillLayout::Cur),
             ImportKind::Focus => ImportReader::Bill(BillLayout::Focus),
             ImportKind::CostExplorer => ImportReader::Feed(feeds::FeedKind::CostExplorer),
@@ -65,8 +70,8 @@ impl ImportKind {
 
     /// Returns whether such a file states when it was made.
     pub(super) fn is_dated(self) -> bool {
-        use ImportKind::{CostExplorer, Cur, Focus, SpotAdvisor};
-        !matches!(self, SpotAdvisor | Cur | Focus | CostExplorer)
+        use ImportKind::{CostExplorer, Cur, Discount, Focus, SpotAdvisor};
+        !matches!(self, SpotAdvisor | Cur | Discount | Focus | CostExplorer)
     }
 
     /// Returns whether `--partial` or `--whole` may qualify such a file.

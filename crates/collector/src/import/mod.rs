@@ -90,7 +90,7 @@ fn check_flags(args: &ImportArgs, kind: ImportKind) -> Result<(), Failure> {
         (
             args.observed_at.is_some() && kind.is_dated(),
             "--observed-at",
-            "spot-advisor, cur, focus and cost-explorer",
+            "spot-advisor, discount, cur, focus and cost-explorer",
         ),
         (args.partial && !kind.may_be_partial(), "--partial", "price-list, savings-plans, cur and focus"),
         (!args.covers.is_empty() && !bill, "--covers", "cur and focus"),

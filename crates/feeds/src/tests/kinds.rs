@@ -239,6 +239,7 @@ fn detects_the_kind_of_a_file_by_its_beginning() {
             FeedKind::SpotPriceApi => "spot-price-api",
             FeedKind::SpotHistory => "spot-history",
             FeedKind::Benchmark => "benchmark",
+            FeedKind::Discount => "discount",
             FeedKind::CostExplorer => "cost-explorer",
         };
         assert_eq!(detect_kind(text.as_bytes()), Some(expected), "{text}");

@@ -1,11 +1,12 @@
 //! Key pairs, security groups and roles in memory, with faults on demand, for tests.
 
 use super::FleetError;
+use super::daemon_objects::{BucketObject, DaemonObjects, SignedAddress};
 use super::groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, SubnetView};
 use super::keys::{KeyPairView, Keys};
 use super::provisioning::Provisioning;
 use super::roles::{RolePolicies, RoleQuery, RoleView, Roles};
-use domain::Timestamp;
+use domain::{SignedDuration, Timestamp};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -37,6 +38,8 @@ struct MemoryRegion {
 struct MemoryState {
     regions: BTreeMap<String, MemoryRegion>,
     roles: BTreeMap<String, RoleView>,
+    /// The bytes of objects by bucket and key.
+    objects: BTreeMap<(String, String), Vec<u8>>,
     numbered: u32,
 }
 
@@ -49,6 +52,8 @@ pub struct MemoryProvisions {
     stale: Cell<u32>,
     faults: RefCell<Vec<(String, ProvisionFault)>>,
     calls: RefCell<Vec<String>>,
+    /// How long the credentials still work; none for keys without an end.
+    credentials: Cell<Option<SignedDuration>>,
 }
 
 impl MemoryProvisions {
@@ -84,6 +89,18 @@ impl MemoryProvisions {
     /// Sets a role.
     pub fn set_role(&self, name: &str, view: RoleView) {
         self.now.borrow_mut().roles.insert(name.to_string(), view);
+    }
+
+    /// Sets how long the credentials still work.
+    pub fn end_credentials(&self, after: SignedDuration) {
+        self.credentials.set(Some(after));
+    }
+
+    /// Returns the keys and bytes of a bucket's objects.
+    pub fn objects(&self, bucket: &str) -> Vec<(String, Vec<u8>)> {
+        let now = self.now.borrow();
+        let own = now.objects.iter().filter(|((name, _), _)| name == bucket);
+        own.map(|((_, key), bytes)| (key.clone(), bytes.clone())).collect()
     }
 
     /// Adds a fault of the next call with this name, such as `create_role`.
@@ -367,6 +384,27 @@ impl Roles for MemoryProvisions {
     fn delete_role(&self, name: &str, _: &str) -> Result<(), FleetError> {
         self.change("delete_role", |state| {
             state.roles.remove(name);
+            Ok(())
+        })
+    }
+}
+
+impl DaemonObjects for MemoryProvisions {
+    fn sign_object(
+        &self,
+        object: &BucketObject,
+        longest: SignedDuration,
+    ) -> Result<SignedAddress, FleetError> {
+        let life = self.credentials.get().map_or(longest, |left| left.min(longest));
+        let BucketObject { bucket, key } = object;
+        let url = format!("https://{bucket}.s3.amazonaws.com/{key}?X-Amz-Expires={}", life.as_secs());
+        self.read("sign_object", |_| SignedAddress { url, life, is_end_known: true })
+    }
+
+    fn put_object_once(&self, object: &BucketObject, bytes: &[u8]) -> Result<(), FleetError> {
+        let place = (object.bucket.clone(), object.key.clone());
+        self.change("put_object_once", |state| {
+            state.objects.entry(place).or_insert_with(|| bytes.to_vec());
             Ok(())
         })
     }

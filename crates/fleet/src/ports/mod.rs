@@ -2,6 +2,7 @@
 
 mod account;
 mod caller_address;
+mod daemon_objects;
 mod faulty;
 mod groups;
 mod images;
@@ -17,6 +18,7 @@ mod roles;
 
 pub use account::{Account, AccountRegions, CallerAccount};
 pub use caller_address::{CallerAddress, FixedAddress};
+pub use daemon_objects::{BucketObject, DaemonObjects, SignedAddress};
 pub use faulty::{ChangeFault, FaultyAccount, FaultyInstances, LaunchFault};
 pub use groups::{GroupRule, GroupRuleAge, GroupSelector, GroupView, Groups, RULE_ADDED_TAG, SubnetView};
 pub use images::{FoundImage, Images};

@@ -1,6 +1,7 @@
 //! The port to the resources around instances, with reads of several of them at once.
 
 use super::FleetError;
+use super::daemon_objects::DaemonObjects;
 use super::groups::{GroupRuleAge, GroupSelector, GroupView, Groups, SubnetView};
 use super::keys::{KeyPairView, Keys};
 use super::roles::{RoleQuery, RoleView, Roles};
@@ -67,8 +68,8 @@ fn find_named_or_identified<P: Groups + ?Sized>(
     Ok(found)
 }
 
-/// Key pairs, security groups and roles, also several of them at once.
-pub trait Provisioning: Keys + Groups + Roles {
+/// Key pairs, security groups, roles and objects, also several of them at once.
+pub trait Provisioning: Keys + Groups + Roles + DaemonObjects {
     /// Reads the resources that a launch needs to know.
     fn read_provisions(&self, query: ProvisionQuery<'_>) -> ProvisionReadings {
         ProvisionReadings {

@@ -25,14 +25,10 @@ impl ChargeColumns {
         self.columns.insert(name, column);
     }
 
-    pub(crate) fn column(&mut self, name: &'static str, column: Option<Column>) {
-        if let Some(column) = column {
-            self.set(name, column);
-        }
-    }
-
     pub(crate) fn text(&mut self, name: &'static str, texts: Option<StringChunked>) {
-        self.column(name, texts.map(IntoColumn::into_column));
+        if let Some(texts) = texts {
+            self.set(name, texts.into_column());
+        }
     }
 
     /// Sets the same text in every row.

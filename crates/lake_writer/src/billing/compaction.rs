@@ -1,5 +1,6 @@
-//! Rewrites bill lines in older layouts. Version 1 had `extra` as JSON alone and no daily sums; at
-//! first it also had one file for each import, and no columns of tags.
+//! Rewrites bill lines in older layouts. Version 2 had all tags as JSON beside their columns.
+//! Version 1 also had `extra` as JSON alone and no daily sums; at first it had one file for each
+//! import, and no columns of tags.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use catalog::DataFile;
 use lake::LakeError;
 
 use super::charges::charge;
-use super::extra_columns::stored_lines;
+use super::entry_columns::stored_lines;
 use super::month_files::MonthFiles;
 use crate::LakeWriter;
 use crate::price_file::{PriceFile, unreadable};
@@ -44,7 +45,7 @@ fn add_file(writer: &LakeWriter, file: &DataFile, lines: &mut MonthFiles) -> Res
     let misread = |e| unreadable(&writer.root().join(&file.path), &e);
     for group in 0..opened.groups() {
         let frame = opened.read(group, 0, usize::MAX)?;
-        lines.add(stored_lines(&frame).map_err(misread)?).map_err(misread)?;
+        lines.add(stored_lines(&frame, file.version).map_err(misread)?).map_err(misread)?;
         while lines.is_full() {
             lines.write_largest(writer)?;
         }
@@ -55,7 +56,7 @@ fn add_file(writer: &LakeWriter, file: &DataFile, lines: &mut MonthFiles) -> Res
 #[cfg(test)]
 mod tests {
     use catalog::ports::Store;
-    use catalog::{Dataset, OTHER_EXTRA, Page, Value, extra_column, tag_column};
+    use catalog::{Dataset, OTHER_EXTRA, OTHER_TAGS, Page, Value, extra_column, tag_column};
     use domain::Timestamp;
     use lake::PinnedManifest;
     use polars::prelude::DataFrame;
@@ -113,7 +114,7 @@ mod tests {
 
         let pinned = PinnedManifest::newest(folder.path()).unwrap().unwrap();
         let frame = |path: &str| {
-            let path = format!("lake/charge/v=2/month={path}.parquet");
+            let path = format!("lake/charge/v=3/month={path}.parquet");
             let file = pinned.manifest.files.iter().find(|file| file.path == path).expect(&path);
             assert_eq!(file.run(), "run");
             PriceFile::of(folder.path(), file).unwrap().read(0, 0, usize::MAX).unwrap()
@@ -124,8 +125,8 @@ mod tests {
         assert_eq!(cells(&october, &tag_column("user:team")), "c - - - -");
         assert_eq!(cells(&october, "estimated"), "- true false - false");
         assert_eq!(cells(&october, "run_id"), "run run run run run");
-        let tags = r#"{"user:Team":"b","user:team":"c"} - - no JSON {"user:Team":"d"}"#;
-        assert_eq!(cells(&october, "tags"), tags);
+        assert_eq!(cells(&october, "tags"), "- - - no JSON -", "a text that is no object stays");
+        assert_eq!(cells(&october, OTHER_TAGS), "- - - - -");
         assert_eq!(cells(&october, &extra_column("x")), "- - y - \"q\"");
         assert_eq!(cells(&october, &extra_column("Z")), "- - - - w");
         assert_eq!(cells(&october, &extra_column("Estimated")), "- true - - -");

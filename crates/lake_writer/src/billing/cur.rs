@@ -6,7 +6,7 @@
 //! returned commitment is treated as its purchase was. Categories follow FOCUS's own conversion
 //! rules, with two differences: a credit is `Credit`, and a refund has the class `Correction`.
 
-use polars::prelude::{Column, IntoColumn, StringChunked};
+use polars::prelude::StringChunked;
 
 use super::charges::ChargeColumns;
 use super::instance_types::instance_types;
@@ -113,21 +113,23 @@ pub(crate) fn charges(piece: &mut BillPiece<'_>) -> Result<ChargeColumns, String
         priced.map(|((kind, term), usage)| pricing_category(kind?, term, usage)).collect(),
     );
     commitments(&plans, &reservations, &mut charges);
-    charges.column("tags", tags(piece)?);
+    charges.text("tags", tags(piece)?);
     Ok(charges)
 }
 
-/// Returns the tags: the maps `resource_tags` and `tags` of CUR 2.0, or the columns of a legacy
-/// report, one for each key.
-fn tags(piece: &mut BillPiece<'_>) -> Result<Option<Column>, String> {
+/// Returns the maps of tags of CUR 2.0, `resource_tags` and `tags`. A legacy report has a column
+/// for each tag instead.
+fn tags(piece: &mut BillPiece<'_>) -> Result<Option<StringChunked>, String> {
     Ok(match (piece.map(&["resource_tags"])?, piece.map(&["tags"])?) {
-        (Some(tags), None) | (None, Some(tags)) => Some(tags.into_column()),
+        (Some(tags), None) | (None, Some(tags)) => Some(tags),
         (Some(of_resources), Some(of_all)) => {
             let pairs = of_resources.iter().zip(of_all.iter());
-            let merged: StringChunked = pairs.map(|(one, other)| merged_objects(one, other)).collect();
-            Some(merged.into_column())
+            Some(pairs.map(|(one, other)| merged_objects(one, other)).collect())
         }
-        (None, None) => piece.prefixed("tags", &["resourceTags/", "resource_tags_"])?,
+        (None, None) => {
+            piece.take_tags(&["resourceTags/", "resource_tags_"]);
+            None
+        }
     })
 }
 

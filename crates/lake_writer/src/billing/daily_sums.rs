@@ -14,7 +14,8 @@ use polars::prelude::{
     StringChunked, TimeUnit,
 };
 
-use super::tag_columns::{TagColumns, entries};
+use super::entry_columns::EntryColumns;
+use super::object_entries::entries;
 
 /// The columns in which the lines of a row agree, beside the day and the tags.
 const KEYS: [&str; 11] = [
@@ -146,7 +147,7 @@ impl DailySums {
     }
 
     /// Adds lines in the dataset's columns, with their tags.
-    pub(crate) fn add(&mut self, frame: &DataFrame, tags: &TagColumns) -> PolarsResult<()> {
+    pub(crate) fn add(&mut self, frame: &DataFrame, tags: &EntryColumns) -> PolarsResult<()> {
         if self.failed {
             return Ok(());
         }
@@ -154,11 +155,13 @@ impl DailySums {
         for (name, ids) in KEYS.iter().zip(&mut self.keys) {
             words.push(ids.all(frame.column(name)?.str()?));
         }
-        words.extend(self.tags.iter_mut().map(|tag| tag.ids.all(&tags.columns[tag.at])));
+        for tag in &mut self.tags {
+            words.push(tag.ids.all(tags.columns[tag.at].str()?));
+        }
         let rows = self.rows_of(&words, frame.height());
         self.add_amounts(frame, &rows)?;
         self.add_lines(frame, &rows)?;
-        self.count_other_tags(tags, &rows);
+        self.count_other_tags(tags, &rows)?;
         self.lines += frame.height();
         while self.rows.len() > MANY_ROWS.max(self.lines / 10) && !self.failed {
             self.failed = !self.drop_tag();
@@ -237,21 +240,23 @@ impl DailySums {
     }
 
     /// Counts the lines with tags that are no part of the key.
-    fn count_other_tags(&mut self, tags: &TagColumns, rows: &[u32]) {
+    fn count_other_tags(&mut self, tags: &EntryColumns, rows: &[u32]) -> PolarsResult<()> {
         for (at, tag) in &self.dropped {
-            for (row, _) in rows.iter().zip(tags.columns[*at].iter()).filter(|(_, text)| text.is_some()) {
+            let texts = tags.columns[*at].str()?;
+            for (row, _) in rows.iter().zip(texts.iter()).filter(|(_, text)| text.is_some()) {
                 *self.sums[*row as usize].tag_lines.entry(*tag).or_default() += 1;
             }
         }
-        if tags.lines_with_others == 0 {
-            return;
+        if tags.others.null_count() == tags.others.len() {
+            return Ok(());
         }
         for (row, object) in rows.iter().zip(tags.others.iter()) {
-            for (key, _) in object.map(entries).unwrap_or_default() {
+            for (key, _) in object.and_then(entries).unwrap_or_default() {
                 let tag = self.other_tags.id(&key);
                 *self.sums[*row as usize].tag_lines.entry(tag).or_default() += 1;
             }
         }
+        Ok(())
     }
 
     /// Takes the tag with the most values out of the key. Returns false if there is no tag.

@@ -1,6 +1,7 @@
 use catalog::{Page, Value};
 
 use super::super::charges::charge;
+use super::super::entry_columns::{TAGS, with_columns};
 use super::*;
 use crate::columns;
 
@@ -34,8 +35,9 @@ fn sums(lines: &[Line<'_>], tags: &[&str], shown: &[&str]) -> Option<Vec<String>
     let mut sums = DailySums::new(&tags);
     let (first, rest) = lines.split_at(lines.len() / 2);
     for part in [first, rest] {
-        let frame = frame(part);
-        let split = TagColumns::split(frame.column("tags").unwrap().str().unwrap(), &tags);
+        let frame = with_columns(frame(part)).unwrap();
+        let names: Vec<String> = tags.iter().map(|key| tag_column(key)).collect();
+        let split = EntryColumns::split(&frame, &TAGS, &names).unwrap();
         sums.add(&frame, &split).unwrap();
     }
     let (fields, rows) = sums.finish("run").unwrap()?;

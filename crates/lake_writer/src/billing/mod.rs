@@ -7,19 +7,19 @@ mod compaction;
 mod coverage;
 mod cur;
 mod daily_sums;
-mod extra_columns;
+mod entry_columns;
 mod findings;
 mod focus;
 mod import;
 mod instance_types;
 mod maps;
 mod month_files;
+mod object_entries;
 mod piece;
 #[cfg(test)]
 mod reader_tests;
 mod returned;
 mod table;
-mod tag_columns;
 mod tag_keys;
 #[cfg(test)]
 mod tests;
@@ -35,7 +35,7 @@ use polars::prelude::{DataFrame, IntoColumn, StringChunked, StringChunkedBuilder
 use account_ids::AccountId;
 use charges::charge;
 pub(crate) use compaction::compact_bills;
-pub(crate) use extra_columns::stored_lines;
+pub(crate) use entry_columns::stored_lines;
 use findings::BillFindings;
 pub(crate) use import::import;
 pub(crate) use month_files::MonthFiles;
@@ -181,7 +181,7 @@ fn joined(mut parts: Vec<(usize, MappedRows)>) -> MappedRows {
     let (mut charges, mut bills) = parts.next().ok_or("it has an empty piece")??;
     for mapped in parts {
         let (more, part) = mapped?;
-        extra_columns::append(&mut charges, more).map_err(|e| e.to_string())?;
+        entry_columns::append(&mut charges, more).map_err(|e| e.to_string())?;
         merge(&mut bills, part);
     }
     Ok((charges, bills))
@@ -284,7 +284,8 @@ fn scopes(
         let (account, from) = (account.unwrap_or_default(), from.unwrap_or_default());
         if (account, from) != (last.0, last.1) {
             refuse_rounded(account)?;
-            last = (account, from, format!("{account}/{}", month(from)?));
+            // A slash divides the parts of a scope. Accounts of other clouds have some.
+            last = (account, from, format!("{}/{}", account.replace('/', ":"), month(from)?));
             if bills.len() > MOST_BILLS {
                 return Err(format!("it has more than {MOST_BILLS} bills, the limit of a file"));
             }

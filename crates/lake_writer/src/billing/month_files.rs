@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use catalog::{Field, OTHER_EXTRA, OTHER_TAGS, PARTITIONS, ValueType, tag_column};
+use catalog::{Field, PARTITIONS, ValueType, tag_of_column};
 use lake::LakeError;
 use polars::prelude::{BooleanChunked, Column, DataFrame, IntoColumn, PlSmallStr, PolarsError, PolarsResult};
 
 use super::charges::charge;
 use super::daily_sums::DailySums;
-use super::extra_columns::{self, ExtraColumns};
-use super::tag_columns::{self, TagColumns};
+use super::entry_columns::{self, EXTRA, EntryColumns, TAGS};
 use crate::LakeWriter;
 use crate::parquet_appender::ParquetAppender;
 use crate::writer::WrittenFile;
@@ -43,7 +42,7 @@ struct MonthFile {
 /// A file that is being written.
 struct GrowingFile {
     lines: ParquetAppender,
-    /// The keys of the tags with a column.
+    /// The names of the columns of tags.
     tags: Vec<String>,
     /// The names of the columns of `extra`.
     extra: Vec<String>,
@@ -65,14 +64,14 @@ impl MonthFiles {
         MonthFiles { run, months: BTreeMap::new(), written: Vec::new() }
     }
 
-    /// Adds lines with the dataset's columns, without `run_id`, and with columns of `extra`. The
-    /// entries of `extra` that have no column are in `extra`.
+    /// Adds lines with the dataset's columns, without `run_id`. Their tags and entries of `extra`
+    /// are in columns, or whole objects.
     pub(crate) fn add(&mut self, mut frame: DataFrame) -> PolarsResult<()> {
         let estimated = estimated(&frame)?;
         frame.with_column(estimated)?;
-        for (month, lines) in by_month(extra_columns::with_columns(frame)?)? {
+        for (month, lines) in by_month(entry_columns::with_columns(frame)?)? {
             match &mut self.months.entry(month).or_default().pending {
-                Some(pending) => extra_columns::append(pending, lines)?,
+                Some(pending) => entry_columns::append(pending, lines)?,
                 none => *none = Some(lines),
             }
         }
@@ -120,20 +119,20 @@ impl MonthFile {
         };
         let mut lines = split(self.growing.as_ref())?;
         if self.growing.as_ref().is_none_or(|growing| lines.outgrow(growing)) {
-            let (mut tags, mut extra) = (lines.tags.other_keys, lines.extra.other_names);
+            let (mut tags, mut extra) = (lines.tags.other_names, lines.extra.other_names);
             if let Some(growing) = self.growing.take() {
                 tags.splice(0..0, growing.tags.iter().cloned());
                 extra.splice(0..0, growing.extra.iter().cloned());
                 growing.finish(writer, run, written)?;
             }
-            tags.truncate(tag_columns::MOST_COLUMNS);
-            extra.truncate(extra_columns::MOST_COLUMNS);
+            tags.truncate(TAGS.most_columns);
+            extra.truncate(EXTRA.most_columns);
             self.growing = Some(self.start(writer, run, month, tags, extra)?);
             lines = split(self.growing.as_ref())?;
         }
         let growing = self.growing.as_mut().expect("just begun");
         growing.sums.add(&frame, &lines.tags).map_err(misfit)?;
-        let stored = lines.stored(&frame, &run.id, growing).map_err(misfit)?;
+        let stored = lines.stored(&frame, &run.id).map_err(misfit)?;
         growing.lines.add(stored)
     }
 
@@ -150,13 +149,12 @@ impl MonthFile {
         let name = |folder: &str| format!("{folder}{month}/{}{part}", run.file);
         let mut fields: Vec<Field> =
             charge().fields().into_iter().filter(|field| field.name != "extra").collect();
-        let mut more: Vec<String> = tags.iter().map(|key| tag_column(key)).collect();
-        more.push(OTHER_TAGS.into());
-        more.extend(extra.iter().cloned());
-        more.push(OTHER_EXTRA.into());
-        fields.extend(more.iter().map(|name| Field::new(name, ValueType::Text)));
+        let of_entries = tags.iter().map(String::as_str).chain([TAGS.others]);
+        let of_entries = of_entries.chain(extra.iter().map(String::as_str)).chain([EXTRA.others]);
+        fields.extend(of_entries.map(|name| Field::new(name, ValueType::Text)));
         let lines = ParquetAppender::start_with(writer, charge(), &name(PARTITIONS[1]), &fields)?;
-        let sums = DailySums::new(&tags);
+        let keys: Vec<String> = tags.iter().filter_map(|name| tag_of_column(name)).collect();
+        let sums = DailySums::new(&keys);
         Ok(GrowingFile { lines, tags, extra, sums, sums_name: name(PARTITIONS[2]) })
     }
 }
@@ -185,40 +183,37 @@ fn misfit(error: PolarsError) -> LakeError {
 
 /// Tags and entries of `extra` of some lines, split into those with a column and the others.
 struct SplitLines {
-    tags: TagColumns,
-    extra: ExtraColumns,
+    tags: EntryColumns,
+    extra: EntryColumns,
 }
 
 impl SplitLines {
     fn of(frame: &DataFrame, tags: &[String], extra: &[String]) -> PolarsResult<SplitLines> {
-        let tags = TagColumns::split(frame.column("tags")?.str()?, tags);
-        Ok(SplitLines { tags, extra: ExtraColumns::split(frame, extra)? })
+        let tags = EntryColumns::split(frame, &TAGS, tags)?;
+        Ok(SplitLines { tags, extra: EntryColumns::split(frame, &EXTRA, extra)? })
     }
 
     /// Returns whether a file with more columns is a gain. A column for a key that is on few lines
     /// is none.
     fn outgrow(&self, growing: &GrowingFile) -> bool {
         let is_frequent = |lines: usize| lines * 20 > self.tags.others.len();
-        (growing.tags.len() < tag_columns::MOST_COLUMNS && is_frequent(self.tags.lines_with_others))
-            || (growing.extra.len() < extra_columns::MOST_COLUMNS
-                && is_frequent(self.extra.lines_with_others))
+        (growing.tags.len() < TAGS.most_columns && is_frequent(self.tags.lines_with_others))
+            || (growing.extra.len() < EXTRA.most_columns && is_frequent(self.extra.lines_with_others))
     }
 
     /// Returns lines as they are stored: the dataset's columns without `extra`, `run_id`, and the
     /// columns of tags and of `extra`.
-    fn stored(self, frame: &DataFrame, run_id: &str, growing: &GrowingFile) -> PolarsResult<DataFrame> {
-        let mut columns: Vec<Column> = Vec::with_capacity(frame.width() + growing.tags.len() + 3);
+    fn stored(self, frame: &DataFrame, run_id: &str) -> PolarsResult<DataFrame> {
+        let mut columns: Vec<Column> = Vec::with_capacity(frame.width() + 3);
         for column in charge().columns.iter().filter(|column| column.name != "extra") {
             columns.push(frame.column(column.name)?.clone());
         }
         let run = PlSmallStr::from_str(run_id);
         columns.push(Column::new_scalar(PlSmallStr::from_static("run_id"), run.into(), frame.height()));
-        for (key, values) in growing.tags.iter().zip(self.tags.columns) {
-            columns.push(values.with_name(PlSmallStr::from_str(&tag_column(key))).into_column());
+        for (kind, entries) in [(&TAGS, self.tags), (&EXTRA, self.extra)] {
+            columns.extend(entries.columns);
+            columns.push(entries.others.with_name(PlSmallStr::from_static(kind.others)).into_column());
         }
-        columns.push(self.tags.others.with_name(PlSmallStr::from_static(OTHER_TAGS)).into_column());
-        columns.extend(self.extra.columns);
-        columns.push(self.extra.others.with_name(PlSmallStr::from_static(OTHER_EXTRA)).into_column());
         DataFrame::new(frame.height(), columns)
     }
 }

@@ -1,10 +1,10 @@
 //! A piece of a billing file, with its columns under plain names. The caller takes the columns that
-//! it maps; the remaining ones become columns of `extra`.
+//! it maps; the remaining ones become columns of tags and of `extra`.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use catalog::extra_column;
+use catalog::{extra_column, tag_column};
 use domain::{parse_exact, parse_rounded};
 use polars::prelude::{
     Column, DataFrame, DataType, IntoColumn, PlSmallStr, Series, StringChunked, StringChunkedBuilder,
@@ -13,7 +13,7 @@ use polars::prelude::{
 
 use super::account_ids::{self, AccountId};
 use super::findings::{CellFinding, excerpt};
-use super::maps::{self, MapText, push_json};
+use super::maps::{self, MapText};
 
 /// A file's column: its own name, and that name in snake case.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub(crate) struct BillPiece<'a> {
     /// The line of each row in the file; empty if the file has no lines.
     lines: &'a [u64],
     taken: Vec<bool>,
+    /// The first parts of the names of columns with the values of a tag.
+    tag_prefixes: &'static [&'static str],
     /// The findings on cells, with their rows.
     findings: RefCell<Vec<(usize, CellFinding)>>,
     /// The maps that were read, by their column, so that each is read once.
@@ -67,7 +69,7 @@ impl<'a> BillPiece<'a> {
     ) -> BillPiece<'a> {
         let taken = vec![false; headings.len()];
         let (findings, maps) = (RefCell::default(), RefCell::default());
-        BillPiece { headings, frame, first, lines, taken, findings, maps }
+        BillPiece { headings, frame, first, lines, taken, tag_prefixes: &[], findings, maps }
     }
 
     /// Returns the findings so far, with their rows, and forgets them.
@@ -204,62 +206,35 @@ impl<'a> BillPiece<'a> {
         Ok(found)
     }
 
-    /// Returns the columns that were not taken and are not empty, as texts in columns of `extra`.
+    /// Takes columns whose names begin with one of the prefixes as columns of tags.
+    pub(crate) fn take_tags(&mut self, prefixes: &'static [&'static str]) {
+        self.tag_prefixes = prefixes;
+    }
+
+    /// Returns the columns that were not taken and are not empty, as texts in columns of tags and
+    /// of `extra`.
     pub(crate) fn rest(&self) -> Result<Vec<Column>, String> {
-        let mut columns = Vec::new();
+        let mut columns: Vec<Column> = Vec::new();
         for at in (0..self.headings.len()).filter(|at| !self.taken[*at]) {
             let texts = self.texts(at)?;
-            if texts.null_count() < texts.len() {
-                let name = PlSmallStr::from_string(extra_column(&self.headings[at].name));
-                columns.push(texts.with_name(name).into_column());
+            if texts.null_count() == texts.len() {
+                continue;
+            }
+            let name = &self.headings[at].name;
+            let key = self.tag_prefixes.iter().find_map(|prefix| name.strip_prefix(prefix));
+            let name = key.map_or_else(|| extra_column(name), tag_column);
+            // Of a repeated key the first value counts.
+            match columns.iter_mut().find(|known| known.name().as_str() == name) {
+                Some(known) => {
+                    let first = known.str().map_err(|e| e.to_string())?;
+                    let texts: StringChunked =
+                        first.iter().zip(texts.iter()).map(|(first, next)| first.or(next)).collect();
+                    *known = texts.with_name(known.name().clone()).into_column();
+                }
+                None => columns.push(texts.with_name(PlSmallStr::from_string(name)).into_column()),
             }
         }
         Ok(columns)
-    }
-
-    /// Takes the columns whose names begin with one of the prefixes. Returns a JSON object of their
-    /// texts, by the rest of each name.
-    pub(crate) fn prefixed(
-        &mut self,
-        name: &'static str,
-        prefixes: &[&str],
-    ) -> Result<Option<Column>, String> {
-        let headings = self.headings;
-        let entry = |(at, heading): (usize, &'a BillHeading)| {
-            let rest = prefixes.iter().find_map(|prefix| heading.name.strip_prefix(prefix))?;
-            (!self.taken[at]).then_some((at, rest))
-        };
-        let found: Vec<(usize, &str)> = headings.iter().enumerate().filter_map(entry).collect();
-        if found.is_empty() {
-            return Ok(None);
-        }
-        found.iter().for_each(|(at, _)| self.taken[*at] = true);
-        self.object(name, found).map(Some)
-    }
-
-    fn object(&self, name: &'static str, columns: Vec<(usize, &str)>) -> Result<Column, String> {
-        let mut cells = Vec::with_capacity(columns.len());
-        for (at, name) in columns {
-            cells.push((format!("{}:", json(name)), self.texts(at)?));
-        }
-        let mut objects = StringChunkedBuilder::new(PlSmallStr::from_static(name), self.height());
-        let mut object = String::new();
-        for row in 0..self.height() {
-            object.clear();
-            for (name, texts) in &cells {
-                let Some(text) = texts.get(row) else { continue };
-                object.push(if object.is_empty() { '{' } else { ',' });
-                object.push_str(name);
-                push_json(&mut object, text);
-            }
-            if object.is_empty() {
-                objects.append_null();
-            } else {
-                object.push('}');
-                objects.append_value(&object);
-            }
-        }
-        Ok(objects.finish().into_column())
     }
 
     fn place(&self, key: &str) -> Option<usize> {
@@ -399,12 +374,6 @@ fn units_of(number: f64) -> Option<i128> {
     let ten_billionths = (number * 1e10).round();
     let is_written = ten_billionths.abs() < 1e15 && ten_billionths / 1e10 == number;
     is_written.then(|| ten_billionths as i128 * 100_000_000)
-}
-
-fn json(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    push_json(&mut out, text);
-    out
 }
 
 #[cfg(test)]

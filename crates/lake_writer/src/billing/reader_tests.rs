@@ -113,6 +113,14 @@ fn account_ids_of_other_providers_stay_as_they_are() {
         001234567890
         111122223333/2026-10: 3 rows",
     );
+    let long = row("Microsoft").replace("111122223333", "/providers/x/billingAccounts/861");
+    check(
+        BillLayout::Focus,
+        &format!("{FOCUS}\n{long}"),
+        &["billing_account_id"],
+        "/providers/x/billingAccounts/861
+        :providers:x:billingAccounts:861/2026-10: 1 rows",
+    );
 }
 
 /// A FOCUS export as Parquet, with this text as its service and this number as its account.

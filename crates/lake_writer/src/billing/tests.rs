@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use catalog::{Field, Page, Value, ValueType};
 use polars::prelude::AnyValue;
 
-use super::extra_columns::ExtraColumns;
+use super::entry_columns::{EXTRA, EntryColumns, TAGS};
 use super::*;
 
 fn open(path: &Path) -> std::io::Result<Box<dyn std::io::BufRead>> {
@@ -30,10 +30,15 @@ pub(super) fn shown(
         let found: Vec<&str> = frame.get_column_names().iter().map(|name| name.as_str()).collect();
         let (own, more) = found.split_at(names.len());
         assert_eq!(own, names);
-        assert!(more.iter().all(|name| name.starts_with("extra:")), "{more:?}");
-        let extra = ExtraColumns::split(&frame, &[]).unwrap().others;
+        let of_entry = |name: &&str| ["extra:", "tag:"].iter().any(|kind| name.starts_with(kind));
+        assert!(more.iter().all(of_entry), "{more:?}");
+        let extra = EntryColumns::split(&frame, &EXTRA, &[]).unwrap().others;
+        let tags = EntryColumns::split(&frame, &TAGS, &[]).unwrap().others;
         let mut frame = frame;
         frame.with_column(extra.with_name("extra".into()).into_column()).unwrap();
+        if tags.null_count() < tags.len() {
+            frame.with_column(tags.with_name("tags".into()).into_column()).unwrap();
+        }
         for row in 0..frame.height() {
             let cell = |name: &&str| match frame.column(name).unwrap().get(row).unwrap() {
                 AnyValue::Null => "-".to_string(),
@@ -261,8 +266,12 @@ fn keeps_the_tags_of_all_maps_of_cur_2_in_the_spelling_of_the_file() {
     check(
         "resource_tags_user_cost_center,resource_tags_aws_created_by",
         "7,me",
-        r#"{"user_cost_center":"7","aws_created_by":"me"}"#,
+        r#"{"aws_created_by":"me","user_cost_center":"7"}"#,
     );
+    let twice = "resourceTags/user:Team,resource_tags_user:Team,product/vcpu";
+    check(twice, "a,b,2", r#"{"user:Team":"a"}"#);
+    check(twice, ",b,2", r#"{"user:Team":"b"}"#);
+    check(twice, ",,2", "-");
 }
 
 #[test]
@@ -278,6 +287,16 @@ fn keys_that_differ_in_their_spelling_alone_are_reported_for_each_bill() {
         assert_eq!(keys.notes(), expected);
     };
     let of = "these tag keys differ in their spelling alone, and all are kept";
+    let text =
+        cur(&[line("Usage", "1", ",,,,,,,,host,2")]).replacen("product/vcpu", "resourceTags/user:name", 1);
+    let mut keys = super::tag_keys::TagKeys::default();
+    let open = |_: &Path| Ok(Box::new(std::io::Cursor::new(text.clone())) as Box<dyn std::io::BufRead>);
+    let mut take = |frame: DataFrame| {
+        keys.add(&frame).unwrap();
+        Ok(())
+    };
+    read(BillLayout::Cur, Path::new("/dev/null"), &open, &mut take).unwrap();
+    assert_eq!(keys.notes(), [format!("111122223333/2026-10: {of}: user:Name and user:name")]);
     check(&[r#"{"user:team":"a"}"#, r#"{"user:Team":"b"}"#], &[]);
     check(
         &[r#"{"user:team":"a"}"#, r#"{"user:x":"b"}"#, r#"{"accountTag/Team":"a","n":"1"}"#],

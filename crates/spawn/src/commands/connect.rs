@@ -8,7 +8,7 @@ use crate::instance_traces::write_traces;
 use crate::names::find_targets;
 use crate::ssh::{
     Session, SessionArgs, SessionFailure, SessionFault, SessionOptions, SessionRoute, TerminalRequest,
-    check_session_manager, quote_words, shell_command,
+    check_session_manager, quote_words, read_forward, shell_command,
 };
 
 /// Open a shell on an instance, or run a program there, through ssh.
@@ -52,6 +52,9 @@ pub(crate) fn run_connect(
     printer: &mut Printer,
 ) -> Result<Exit, Failure> {
     let options = args.session.options(ports)?;
+    // An invalid word or forwarding is refused before AWS is called and a key is sent.
+    args.forward.iter().try_for_each(|forward| read_forward(forward).map(drop))?;
+    quote_words(&args.program)?;
     let found = find_targets(std::slice::from_ref(&args.name), &args.region, ports)?;
     let Some(instance) = found.instances.first() else { return Ok(Exit::NothingMatched) };
     write_traces(instance, &found.caller, found.scan.at, ports, printer);

@@ -1,7 +1,6 @@
 use console::{Exit, Failure, Printer};
 use fleet::ports::CallerAccount;
 
-use crate::Ports;
 use crate::journal::LaunchJournal;
 use crate::launcher::args::LaunchArgs;
 use crate::launcher::input::read_row;
@@ -13,7 +12,7 @@ use crate::launcher::settle::{drive_to_outcome, report_outcome, resume};
 use crate::launcher::wizard::ask_for_launch;
 use crate::ports::cloud_failure_in;
 use crate::provision::ensure;
-use crate::regions;
+use crate::{Ports, names_cache, regions};
 
 pub(crate) fn run_launch(
     args: &LaunchArgs,
@@ -39,6 +38,11 @@ pub(crate) fn run_launch(
     let caller = regions::read_caller_in(&order.choices.region, ports)?;
     printer.relative_to(caller.now);
     let prepared = PreparedLaunch::prepare(order, &caller, ports)?;
+    if let Some(name) = &prepared.order.choices.name {
+        for other in names_cache::same_name(name, &caller.account, caller.now, ports) {
+            printer.note(&format!("{other} has the name {name} too: later commands need the ids"));
+        }
+    }
     if let Some(plan) = saved {
         refuse_differences(&plan, &prepared)?;
     } else if let Some(file) = &args.plan {
@@ -107,6 +111,7 @@ fn launch(
     let found = ensure(&prepared.provisions, caller, ports, &mut notes)?;
     notes.iter().for_each(|note| printer.note(note));
     prepared.use_provisions(found);
+    prepared.delivery.carry_out(ports)?;
     let record = prepared.record;
     let lock = journal
         .lock(&record.id)?

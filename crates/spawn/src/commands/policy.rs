@@ -4,6 +4,8 @@ use fleet::provision::ROLE;
 use lifecycle::tag;
 use serde_json::json;
 
+use crate::delivery::DeliveryMethod;
+
 /// Print the smallest IAM policy with which spawn works.
 ///
 /// The policy allows launches only with metadata service version 2 and spawn's tag. Only instances
@@ -22,6 +24,9 @@ pub struct SpawnPolicyArgs {
     /// that role any permission, and use it on an instance
     #[arg(long, conflicts_with = "reap")]
     pub create_role: bool,
+    /// Add the permissions for launches with --deliver s3://bucket/prefix
+    #[arg(long, value_name = "S3", conflicts_with = "reap")]
+    pub deliver: Option<String>,
 }
 
 const LOOKING: [&str; 8] = [
@@ -62,8 +67,18 @@ const ENDING: [&str; 2] = ["ec2:StopInstances", "ec2:TerminateInstances"];
 const STARTING: [&str; 2] = ["ec2:RebootInstances", "ec2:StartInstances"];
 
 pub(crate) fn run_policy(args: &SpawnPolicyArgs, printer: &mut Printer) -> Result<Exit, Failure> {
-    let text =
-        serde_json::to_string_pretty(&policy(!args.reap, args.create_role)).expect("a policy is plain JSON");
+    let mut policy = policy(!args.reap, args.create_role);
+    if let Some(text) = &args.deliver {
+        let DeliveryMethod::Bucket(place) = DeliveryMethod::parse(text)? else {
+            let message = format!("--deliver {text} needs no permission, expected s3://bucket/prefix");
+            return Err(Failure::usage(message).hint("spawn policy"));
+        };
+        policy["Statement"].as_array_mut().expect("a list").push(json!({
+            "Sid": "SpawnPutDaemon", "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
+            "Resource": place.resource(),
+        }));
+    }
+    let text = serde_json::to_string_pretty(&policy).expect("a policy is plain JSON");
     printer.text(&format!("{text}\n"))?;
     Ok(Exit::Done)
 }

@@ -10,15 +10,16 @@ use clap::Args;
 use console::{Exit, Failure, FailureKind, Printer, Report};
 use domain::{Known, Timestamp, parse_span};
 use durable::SHARED;
-use fleet::instance::{InstanceState, InstanceView, ReapAction};
+use fleet::instance::{InstanceView, ReapAction};
 use fleet::ports::{CallerAccount, InstanceSelector, Instances};
 use fleet::reap::{KeepReason, KeptInstance, ReapPlan, ReapScope, ReapTarget, plan, recheck};
 
-use crate::Ports;
+use crate::instance_traces::remove_traces;
 use crate::owner::owners;
 use crate::ports::cloud_failure;
 use crate::regions::{self, RegionScan};
 use crate::remains::{Remains, query_remains, report_remains};
+use crate::{Ports, names_cache};
 
 /// Show which of your instances are overdue, and end them with --yes.
 ///
@@ -95,6 +96,7 @@ pub(crate) fn run_reap(args: &ReapArgs, ports: &Ports<'_>, printer: &mut Printer
         printer.note(&format!("{} {} in {}: {}", end.how.verb(), end.id, end.region, overdue_reason(end)));
     }
     let done = act(&shown, ports.instances, caller.now, ports.wait);
+    update_traces(&done, &caller, ports, printer);
     printer.report(&Report::plain(done_page(&done)), ports.encode)?;
     for ended in done.iter().filter(|done| done.outcome == ReapOutcome::Ended) {
         report_remains(&ended.end.region, &ended.end.id, &ended.remains, printer);
@@ -150,8 +152,8 @@ fn request_protection(cloud: &dyn Instances, seen: &mut [InstanceView], asks: &R
 struct ReapResult {
     end: ReapTarget,
     outcome: ReapOutcome,
-    /// The state that was read last.
-    state: Option<InstanceState>,
+    /// The instance, as it was read last.
+    seen: Option<InstanceView>,
     /// Whether it was left alone although it is overdue.
     leaves_overdue: bool,
     /// The resources that stay after its end.
@@ -160,7 +162,7 @@ struct ReapResult {
 
 impl ReapResult {
     fn new(end: ReapTarget, outcome: ReapOutcome) -> ReapResult {
-        ReapResult { end, outcome, state: None, leaves_overdue: false, remains: Ok(Vec::new()) }
+        ReapResult { end, outcome, seen: None, leaves_overdue: false, remains: Ok(Vec::new()) }
     }
 }
 
@@ -247,6 +249,19 @@ fn report_kept(shown: &ReapPlan, complete: bool, printer: &mut Printer) -> Exit 
     if kept.is_empty() { Exit::NothingMatched } else { Exit::PersonNeeded }
 }
 
+/// Updates the traces on this machine of the instances that ended.
+fn update_traces(done: &[ReapResult], caller: &CallerAccount, ports: &Ports<'_>, printer: &mut Printer) {
+    for done in done.iter().filter(|done| done.outcome == ReapOutcome::Ended) {
+        match (&done.seen, done.end.how) {
+            (Some(seen), ReapAction::Terminate) => remove_traces(seen, caller, caller.now, ports, printer),
+            (Some(seen), ReapAction::Stop) => {
+                names_cache::update(seen, &caller.account, caller.now, ports);
+            }
+            (None, _) => {}
+        }
+    }
+}
+
 /// Reads each ended instance back until its state shows it, for half a minute. After a failed call
 /// the state is read once, because the call may have worked and only its answer was lost.
 fn read_back(done: &mut [ReapResult], cloud: &dyn Instances, now: Timestamp, wait: &dyn Fn(Duration)) {
@@ -269,10 +284,10 @@ fn read_back(done: &mut [ReapResult], cloud: &dyn Instances, now: Timestamp, wai
             let seen =
                 found.seen.iter().find(|seen| seen.region == done.end.region && seen.id == done.end.id);
             let Some(seen) = seen else { continue };
-            done.state = Some(seen.state);
             if done.end.how.shown_by(seen.state) {
                 done.outcome = ReapOutcome::Ended;
             }
+            done.seen = Some(seen.clone());
         }
     }
 }
@@ -355,7 +370,7 @@ fn done_page(done: &[ReapResult]) -> Page {
             done.end.id.as_str().into(),
             done.end.how.verb().into(),
             outcome.into(),
-            done.state.map(InstanceState::word).into(),
+            done.seen.as_ref().map(|seen| seen.state.word()).into(),
             why.into(),
         ]
     };

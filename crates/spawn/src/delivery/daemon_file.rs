@@ -1,5 +1,6 @@
 //! The files of spawnd beside the executables: `../lib/mycelium/spawnd-x86_64` and
-//! `spawnd-aarch64`, each with a `.json` of its facts. `cargo xtask daemon` writes them.
+//! `spawnd-aarch64`, each with a `.json` of its facts. `cargo xtask daemon` writes those of the
+//! machine on which it runs.
 
 #![allow(clippy::disallowed_methods, reason = "spawnd is a file beside the executables")]
 
@@ -61,6 +62,12 @@ impl DaemonFile {
         let prefix = executable.parent().and_then(Path::parent).unwrap_or(Path::new("/"));
         let path = prefix.join("lib/mycelium").join(format!("spawnd-{word}"));
         let owner = fs::metadata(executable).map(|meta| meta.uid()).unwrap_or(0);
+        if word != std::env::consts::ARCH && !path.exists() {
+            let message =
+                format!("no spawnd for {architecture} is installed: {} does not exist", path.display());
+            return Err(Failure::new(FailureKind::Data, message)
+                .hint("--deliver none launches without it: the dead-man and spawn reap bound the life"));
+        }
         let bytes = read_owned(&path, owner, LARGEST)?;
         let facts_path = path.with_extension("json");
         let facts: DaemonFacts = serde_json::from_slice(&read_owned(&facts_path, owner, LARGEST_FACTS)?)
@@ -73,6 +80,11 @@ impl DaemonFile {
             return Err(unusable(&path, &format!("it is no program for {word}")));
         }
         Ok(DaemonFile { version: facts.version, glibc: facts.glibc, sha256, bytes, word })
+    }
+
+    /// Returns the name of the file in a bucket: each content has its own.
+    pub(crate) fn object_name(&self) -> String {
+        format!("spawnd-{}-{}", self.word, self.sha256)
     }
 
     /// Returns the source for an instance that gets this file from an address by itself. `{arch}`
@@ -117,12 +129,12 @@ fn unusable(path: &Path, why: &str) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     /// Returns a folder with an executable and spawnd for an architecture, made of these bytes.
-    fn installed(word: &str, bytes: &[u8]) -> tempfile::TempDir {
+    pub(crate) fn installed(word: &str, bytes: &[u8]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let files = folder.path().join("lib/mycelium");
         fs::create_dir_all(folder.path().join("bin")).unwrap();
@@ -142,7 +154,8 @@ mod tests {
         fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
     }
 
-    fn elf(machine: u8) -> Vec<u8> {
+    /// Returns the head of a program for a machine, by its number in ELF.
+    pub(crate) fn elf(machine: u8) -> Vec<u8> {
         let mut bytes = ELF.to_vec();
         bytes.resize(64, 0);
         bytes[18] = machine;
@@ -173,7 +186,7 @@ mod tests {
             let why = load(&folder, "x86_64").expect_err(expected);
             assert!(why.contains("lib/mycelium/spawnd-x86_64") && why.contains(expected), "{why}");
         };
-        check(|path| fs::remove_file(path).unwrap(), "does not exist");
+        check(|path| fs::remove_file(path).unwrap(), "lib/mycelium/spawnd-x86_64 does not exist");
         check(|path| fs::remove_file(path.with_extension("json")).unwrap(), ".json does not exist");
         check(|path| fs::set_permissions(path, PermissionsExt::from_mode(0o775)).unwrap(), "only root or");
         check(
@@ -187,6 +200,15 @@ mod tests {
         check(|path| write(path, &elf(63)), "its digest is not that of the .json file");
         check(|path| write(&path.with_extension("json"), b"{}"), "missing field");
         check(|path| fs::write(path, vec![0; 64_000_001]).unwrap(), "more than 64000000 bytes");
+    }
+
+    #[test]
+    fn a_missing_file_of_another_architecture_is_no_matter_of_the_installation() {
+        let folder = installed("x86_64", &elf(62));
+        let failure = DaemonFile::load(&folder.path().join("bin/mycelium"), "arm64").expect_err("no file");
+        assert!(failure.message.starts_with("no spawnd for arm64 is installed"), "{failure}");
+        let hint = failure.hint.expect("a hint");
+        assert!(hint.starts_with("--deliver none launches without it") && !hint.contains("make"), "{hint}");
     }
 
     #[test]

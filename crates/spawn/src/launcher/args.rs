@@ -93,8 +93,8 @@ pub struct LaunchArgs {
     #[arg(long, value_name = "USER", help_heading = "Place and access")]
     pub user: Option<String>,
 
-    /// How spawnd gets onto the instance: push (through ssh), https://…/{arch}, or none
-    /// [default: push]
+    /// How spawnd gets onto the instance: push (through ssh), https://…/{arch}, s3://bucket/prefix,
+    /// or none [default: push]
     #[arg(long, value_name = "WAY", help_heading = "Contents")]
     pub deliver: Option<String>,
     /// A file for cloud-init, in any form that it accepts

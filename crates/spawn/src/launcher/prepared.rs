@@ -11,7 +11,7 @@ use fleet::refusal::RefusalContext;
 use lifecycle::Terms;
 
 use crate::Ports;
-use crate::delivery::{DaemonFile, DeliveryMethod};
+use crate::delivery::DaemonDelivery;
 use crate::launcher::order::{LaunchOrder, plan_failure};
 use crate::launcher::plan_file::LaunchPlanFile;
 use crate::launcher::user_data::{OwnUserData, compose_user_data};
@@ -37,6 +37,8 @@ pub(crate) struct PreparedLaunch {
     pub(crate) order: LaunchOrder,
     /// The user's own user data.
     own: Option<OwnUserData>,
+    /// How the instance gets spawnd.
+    pub(crate) delivery: DaemonDelivery,
 }
 
 impl PreparedLaunch {
@@ -74,12 +76,8 @@ impl PreparedLaunch {
         let plan = choices.plan(&facts, &image, &identity).map_err(|error| plan_failure(&error))?;
         let LaunchPlan { mut request, terms } = plan;
         let own = order.user_data.as_deref().map(OwnUserData::read).transpose()?;
-        let (deliver, architecture) = (&order.access.deliver, &image.architecture);
-        if DeliveryMethod::parse(deliver)? == DeliveryMethod::Push {
-            // Without the file the delivery would fail after the launch.
-            DaemonFile::load(&ports.executable, architecture)?;
-        }
-        request.user_data = compose_user_data(deliver, architecture, &terms, &id, own.as_ref(), ports)?;
+        let delivery = DaemonDelivery::new(&order.access.deliver, &image.architecture, ports)?;
+        request.user_data = compose_user_data(&terms, &id, delivery.source.as_ref(), own.as_ref())?;
         let user = login_user(&image);
         order.image = image.id;
         let price = price_of(&request, &image.platform, ports, caller.now);
@@ -92,7 +90,8 @@ impl PreparedLaunch {
         record.access = order.access.clone();
         record.access.user.get_or_insert_with(|| user.to_string());
         record.fresh = !provisions.is_settled();
-        let mut prepared = PreparedLaunch { record, terms, price, zone_prices, order, provisions, own };
+        let mut prepared =
+            PreparedLaunch { record, terms, price, zone_prices, order, provisions, own, delivery };
         prepared.use_provisions(prepared.provisions.existing());
         prepared.check_price()?;
         Ok(prepared)
@@ -138,13 +137,14 @@ impl PreparedLaunch {
             format!("{} {} {}{note}", step.action, step.resource, step.name)
         });
         let own = self.own.iter().map(|own| format!("use {}", own.describe()));
-        created.chain(shared).chain(own).collect()
+        created.chain(shared).chain(own).chain(self.delivery.resource()).collect()
     }
 
     /// Prints everything that the launch creates, and its price.
     pub(crate) fn print_notes(&self, printer: &mut Printer) {
         self.resources().iter().for_each(|resource| printer.note(&format!("plan: {resource}")));
         self.provisions.notes().iter().for_each(|note| printer.note(note));
+        self.delivery.note().iter().for_each(|note| printer.note(note));
         match &self.price {
             Ok(price) => printer.note(&format!(
                 "price: {}, {} {} in {}, without disks and traffic",

@@ -191,7 +191,15 @@ fn report_instance(
     }
     if differences.is_empty() {
         if delivered?.is_none() {
-            printer.note("spawnd is not installed: the dead-man timer and spawn reap limit its life");
+            printer.note(match DeliveryMethod::parse(&launch.access.deliver)? {
+                DeliveryMethod::Push | DeliveryMethod::None => {
+                    "spawnd is not installed: the dead-man timer and spawn reap limit its life"
+                }
+                DeliveryMethod::Address(_) | DeliveryMethod::Bucket(_) => {
+                    "the instance gets spawnd by itself; until then the dead-man timer and spawn reap limit its \
+                     life, and spawn list shows the version when it is there"
+                }
+            });
         }
         return Ok(Exit::Done);
     }

@@ -8,11 +8,8 @@ use std::path::{Path, PathBuf};
 use console::Failure;
 use domain::hex;
 use fleet::user_data::{self, LARGEST, UserDataError};
-use lifecycle::{Terms, dead_man};
+use lifecycle::{DaemonSource, Terms, dead_man};
 use sha2::{Digest, Sha256};
-
-use crate::Ports;
-use crate::delivery::{DaemonFile, DeliveryMethod};
 
 /// The user's own part.
 pub(crate) struct OwnUserData {
@@ -43,26 +40,18 @@ impl OwnUserData {
     }
 }
 
-/// Returns the user data for an instance of this architecture, in EC2's spelling.
+/// Returns the user data of a launch. With a source the instance gets spawnd from there.
 ///
 /// # Errors
-/// It is larger than EC2 accepts, or there is no spawnd for the architecture.
+/// It is larger than EC2 accepts.
 pub(crate) fn compose_user_data(
-    deliver: &str,
-    architecture: &str,
     terms: &Terms,
     launch: &str,
+    source: Option<&DaemonSource>,
     own: Option<&OwnUserData>,
-    ports: &Ports<'_>,
 ) -> Result<Vec<u8>, Failure> {
-    let source = match DeliveryMethod::parse(deliver)? {
-        DeliveryMethod::Address(address) => {
-            Some(DaemonFile::load(&ports.executable, architecture)?.source(&address)?)
-        }
-        DeliveryMethod::Push | DeliveryMethod::None => None,
-    };
     let text = serde_json::to_string(terms).expect("terms are plain JSON");
-    let hook = dead_man::boothook(terms.budget + terms.dead_man_slack(), &text, launch, source.as_ref());
+    let hook = dead_man::boothook(terms.budget + terms.dead_man_slack(), &text, launch, source);
     user_data::compose(&hook, own.map(|own| own.bytes.as_slice())).map_err(|error| match error {
         UserDataError::TooLarge { .. } => Failure::usage(format!("--user-data: {error}"))
             .hint("put the larger part into a file that your user data downloads"),

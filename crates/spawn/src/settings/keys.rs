@@ -128,7 +128,7 @@ pub(crate) const KEYS: &[LaunchKey] = &[
             Text,
             "SPAWN_DELIVER",
             "push",
-            "The way of spawnd to the instance: push, https://…/{arch} or none.",
+            "The way of spawnd to the instance: push, https://…/{arch}, s3://bucket/prefix or none.",
         ),
     ),
     without_variable(harmless("tags", Pairs, "", "{cost-center: \"42\"}", "Tags of everything launched.")),

@@ -30,7 +30,7 @@ mod session_manager;
 mod tests;
 mod throwaway;
 
-pub(crate) use arguments::{jump_command, quote_words};
+pub(crate) use arguments::{jump_command, quote_words, read_forward};
 pub(crate) use config_file::ConfigHost;
 pub(crate) use config_hosts::{
     HostMaker, config_files, connect_key, forget_host, forget_host_keys, is_own, update_host,

@@ -55,6 +55,46 @@ fn a_launch_writes_the_traces_and_a_termination_removes_them() {
 }
 
 #[test]
+fn reap_removes_the_traces_of_the_instances_that_it_terminates() {
+    let cloud = memory();
+    let home = configured();
+    let spawn = |words: &[&str]| home.spawn(&faulty(&cloud, &[]), words);
+    spawn(&LAUNCH).good();
+    std::fs::write(home.0.path().join("ssh/known_hosts"), format!("i-memory0000 {KEY}\n")).unwrap();
+    cloud.forward(SignedDuration::from_hours(24));
+    spawn(&["reap", "--yes"]).good();
+    assert_eq!(names(&home, cloud.now()), [""; 0]);
+    assert!(!read(&home, "ssh/config").contains("i-memory0000"), "{}", read(&home, "ssh/config"));
+    assert_eq!(read(&home, "ssh/known_hosts"), "");
+}
+
+#[test]
+fn a_launch_notes_the_instances_that_have_its_name() {
+    let cloud = memory();
+    let home = configured();
+    let spawn = |words: &[&str]| home.spawn(&faulty(&cloud, &[]), words);
+    let launched = spawn(&LAUNCH);
+    assert!(!launched.err.contains("has the name"), "{}", launched.err);
+    launched.good();
+    let again = spawn(&[&LAUNCH[..], &["--dry-run"]].concat());
+    assert!(again.err.starts_with("i-memory0000 (t3.micro in us-east-1, running "), "{}", again.err);
+    assert!(again.err.contains(" ago) has the name try too: later commands need the ids"), "{}", again.err);
+    again.good();
+}
+
+#[test]
+fn connect_refuses_an_invalid_forwarding_and_word_before_it_calls_aws() {
+    let home = SpawnHome::new();
+    let refused = |more: &[&str]| {
+        let words = [&["connect", "missing"], more].concat();
+        home.spawn(&faulty(&memory(), &[]), &words).failed().to_string()
+    };
+    assert!(refused(&["-L", "99999"]).contains("is not a forwarding"));
+    assert!(refused(&["--", "a\0b"]).contains("NUL"), "{}", refused(&["--", "a\0b"]));
+    assert!(refused(&["-L", "8888"]).contains("launched no instance"));
+}
+
+#[test]
 fn ssh_config_forgets_the_host_keys_of_ended_instances_alone() {
     let cloud = memory();
     let home = configured();

@@ -9,13 +9,13 @@ use domain::{Decimal, Timestamp};
 use crate::CommandPorts;
 use crate::anomaly_marks::KnownMarks;
 use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, check_length};
+use crate::bill_histories::BillHistories;
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::BudgetEntry;
+use crate::cost_days::day_text;
 use crate::cost_footer::note_bills_footer;
 use crate::cost_text::amount_cell;
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
-};
+use crate::daily_costs::{CostMetric, read_through, unused_commitments};
 use crate::user_files::UserFile;
 
 /// List the crossed thresholds of budgets, and the anomalies of 90 days, as alerts.
@@ -23,7 +23,7 @@ use crate::user_files::UserFile;
 /// Anomalies are those of `truffle anomalies` with an impact of at least 10 in the currency of the
 /// costs, without the marked and the quieted ones. An alert has the same id at every run, so that a
 /// program delivers it once: `truffle alerts -o ndjson | collector notify --to FILE`. The exit code
-/// is 3 without an alert, and 4 if a budget could not be seen.
+/// is 3 without an alert, and 4 if a budget, or the anomalies, could not be seen.
 #[derive(Debug, Args)]
 pub struct AlertsArgs {
     /// File of the budgets [default: budgets.toml beside the settings file]
@@ -49,11 +49,23 @@ pub fn run_alerts(
         printer.note(&format!("no budgets in {path}; truffle budget set all --amount 1000 adds one"));
     }
     let budgets = CheckedBudget::read_all(entries, &ports.settings.dimensions)?;
-    let reports = check_budgets(budgets, through, ports)?;
+    let mut histories = BillHistories::new(through, ports);
+    let reports = check_budgets(budgets, &mut histories)?;
     let mut alerts: Vec<CostAlert> = reports.iter().flat_map(CostAlert::of_budget).collect();
-    alerts.extend(anomaly_alerts(through, ports, printer)?);
+    // Without data the anomalies are unseen. Any other failure concerns the whole command.
+    let unseen_anomalies = match anomaly_alerts(&mut histories) {
+        Ok(found) => {
+            alerts.extend(found);
+            None
+        }
+        Err(failure) if matches!(failure.kind, FailureKind::Data | FailureKind::NoMatch) => Some(failure),
+        Err(failure) => return Err(failure),
+    };
     let page = Page { fields: CostAlert::fields(), rows: alerts.iter().map(CostAlert::row).collect() };
     printer.report(&Report::plain(page).default_columns(COLUMNS), ports.encode)?;
+    if !alerts.is_empty() {
+        printer.note("truffle alerts -o ndjson | collector notify --to FILE delivers them");
+    }
     note_bills_footer("latest", ports, printer, now)?;
     let unseen: Vec<&BudgetReport> =
         reports.iter().filter(|report| report.state == BudgetState::Unseen).collect();
@@ -62,30 +74,25 @@ pub fn run_alerts(
         printer.note(&format!("budget {} could not be seen: {reason}", report.budget.name));
     }
     printer.flush()?;
-    match (unseen.len(), alerts.is_empty()) {
-        (0, false) => Ok(Exit::Done),
-        (0, true) => Ok(Exit::NothingMatched),
-        (count, _) => {
+    match (unseen.len(), unseen_anomalies, alerts.is_empty()) {
+        (0, None, false) => Ok(Exit::Done),
+        (0, None, true) => Ok(Exit::NothingMatched),
+        (0, Some(failure), _) => Err(failure),
+        (count, unseen_anomalies, _) => {
+            unseen_anomalies.iter().for_each(|failure| printer.note(&failure.message));
             Err(Failure::new(FailureKind::Data, format!("budgets that could not be seen: {count}"))
                 .hint("truffle status lists the bills and their age"))
         }
     }
 }
 
-/// Returns an alert for each anomaly of some impact without a mark. Bills that are too short for a
-/// judgement have none, which is noted.
-fn anomaly_alerts(
-    through: Option<Day>,
-    ports: &CommandPorts<'_>,
-    printer: &mut Printer,
-) -> Result<Vec<CostAlert>, Failure> {
-    let query =
-        DailyCostsQuery { metric: CostMetric::Billed, months: CostMonths::All, dimensions: &[], through };
-    let history = BillHistory::load(&query, ports)?;
-    if let Err(failure) = check_length(&history) {
-        printer.note(&failure.message);
-        return Ok(Vec::new());
-    }
+/// Returns an alert for each anomaly of some impact without a mark.
+///
+/// Errors: there is no bill, or the bills are too short for a judgement.
+fn anomaly_alerts(histories: &mut BillHistories<'_>) -> Result<Vec<CostAlert>, Failure> {
+    let history = histories.by_leaf(CostMetric::Billed)?;
+    check_length(&history)?;
+    let ports = histories.ports;
     let marks = KnownMarks::read(&UserFile::anomaly_marks(&ports.settings.config, None), ports.as_of)?;
     let unused = unused_commitments(ports)?;
     let search = AnomalySearch::new(&history, &unused, None, 1.0);

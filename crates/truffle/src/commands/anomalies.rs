@@ -9,11 +9,12 @@ use domain::{Decimal, Timestamp};
 use crate::CommandPorts;
 use crate::anomaly_marks::{KnownMarks, MarkAnswer, MarkMap};
 use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, LeafName, check_length};
+use crate::cost_days::day_text;
 use crate::cost_dimension::CostDimension;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent_cell};
 use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
+    BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through, unused_commitments,
 };
 use crate::usage::flag_without_effect;
 use crate::user_files::UserFile;
@@ -34,7 +35,7 @@ pub struct AnomaliesArgs {
     #[arg(long, value_name = "DIMENSION", global = true)]
     pub by: Option<String>,
     /// Least impact in the currency of the costs, above or below the expected cost [default: 10]
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub min_impact: Option<Decimal>,
     /// False alerts in a year that are accepted in each series; fewer miss more anomalies
     #[arg(long, value_name = "ALERTS", default_value_t = 1.0, global = true)]
@@ -101,17 +102,17 @@ pub fn run_anomalies(
     let unused = unused_commitments(ports)?;
     let search = AnomalySearch::new(&history, &unused, by.as_ref(), args.per_year);
     let file = UserFile::anomaly_marks(&ports.settings.config, args.file.as_deref());
-    let marks = KnownMarks::read(&file, ports.as_of)?;
     match &args.action {
         Some(AnomalyAction::Mark(mark)) => {
             let choice = AnomalyChoice { by: by.as_ref(), min_impact: Decimal::ZERO, since: history.first };
-            let found = search.find_everywhere(&choice, &marks);
+            let found = search.find_everywhere(&choice);
             run_mark(mark, &found, &file, printer, now)
         }
         None => {
             let since = history.through - i32::from(args.days.unwrap_or(AnomalyChoice::DAYS));
             let min_impact = args.min_impact.unwrap_or(AnomalyChoice::LEAST_IMPACT);
             let choice = AnomalyChoice { by: by.as_ref(), min_impact, since };
+            let marks = KnownMarks::read(&file, ports.as_of)?;
             list(&search.find(&choice, &marks), args.known, ports, printer)?;
             note_cost_footer(&history, ports, printer, now)?;
             Ok(Exit::Done)
@@ -121,10 +122,12 @@ pub fn run_anomalies(
 
 fn check_flags(args: &AnomaliesArgs) -> Result<(), Failure> {
     if !(args.per_year > 0.0 && args.per_year <= 366.0) {
-        return Err(Failure::usage(format!("--per-year {} is not above 0 and at most 366", args.per_year)));
+        return Err(Failure::usage(format!("--per-year {} is not above 0 and at most 366", args.per_year))
+            .hint("--per-year 1 accepts one false alert in a year"));
     }
     if let Some(amount) = args.min_impact.filter(|amount| *amount < Decimal::ZERO) {
-        return Err(Failure::usage(format!("--min-impact {amount} is below 0")));
+        return Err(Failure::usage(format!("--min-impact {amount} is below 0"))
+            .hint("--min-impact 0 lists all; impacts below the expected cost count by their amount"));
     }
     let of_lists = [
         ("--min-impact", args.min_impact.is_some()),
@@ -146,7 +149,9 @@ fn list(
     let shown: Vec<&FoundAnomaly> = found.iter().filter(|one| with_known || one.known_as.is_none()).collect();
     printer.report(&report(&shown), ports.encode)?;
     let quiet = found.len() - shown.len();
-    if shown.is_empty() {
+    if let Some(first) = shown.first() {
+        printer.note(&format!("truffle anomalies mark {} yes|no|planned records a judgement", first.id));
+    } else {
         printer.note("no anomalies; --min-impact 0 and --per-year 12 list smaller and less certain ones");
     }
     match quiet {

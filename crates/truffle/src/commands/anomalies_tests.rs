@@ -3,7 +3,7 @@ use console::{OutputFormat, Screen};
 use tempfile::tempdir;
 
 use super::*;
-use crate::daily_costs::read_day;
+use crate::cost_days::read_day;
 
 fn silent_printer() -> Printer {
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: true };

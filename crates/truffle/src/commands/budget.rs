@@ -7,11 +7,13 @@ use console::{Align, Exit, Failure, FailureKind, Printer, Report, TableColumn, T
 use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
+use crate::bill_histories::BillHistories;
 use crate::budget_check::{BudgetReport, BudgetState, CheckedBudget, CrossedThreshold, check_budgets};
 use crate::budget_entry::{BudgetEntry, BudgetPeriod};
+use crate::cost_days::day_text;
 use crate::cost_footer::note_bills_footer;
 use crate::cost_text::{amount_cell, percent, percent_cell};
-use crate::daily_costs::{CostMetric, day_text, read_through};
+use crate::daily_costs::{CostMetric, read_through};
 use crate::user_files::{UserFile, check_name};
 
 /// Set, list, check and remove budgets.
@@ -48,7 +50,7 @@ pub struct BudgetSetArgs {
     /// Name of letters, digits, - and _
     pub name: String,
     /// Amount of each period
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     pub amount: Option<Decimal>,
     /// Amount in percent of the cost of the period before
     #[arg(long, value_name = "PERCENT")]
@@ -219,7 +221,7 @@ fn run_check(
         return list(&kept, file, ports, printer);
     }
     let budgets = CheckedBudget::read_all(kept, &ports.settings.dimensions)?;
-    let reports = check_budgets(budgets, through, ports)?;
+    let reports = check_budgets(budgets, &mut BillHistories::new(through, ports))?;
     printer.report(&check_report(&reports), ports.encode)?;
     note_bills_footer("latest", ports, printer, now)?;
     let of_state = |state: BudgetState| -> Vec<&BudgetReport> {
@@ -231,6 +233,7 @@ fn run_check(
         printer.note(&format!("budget {} could not be seen: {reason}", report.budget.name));
     }
     if !of_state(BudgetState::Crossed).is_empty() {
+        printer.note("truffle trends explains the change of the costs; truffle forecast shows the rest");
         return Ok(Exit::PersonNeeded);
     }
     match unseen.first() {

@@ -9,13 +9,12 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::calendar_svg::{self, CalendarCell};
+use crate::cost_days::{day_text, month_text};
 use crate::cost_dimension::CostDimension;
 use crate::cost_filter::CostFilter;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::amount_cell;
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::output_file::write_file;
 
 /// The most months of a calendar.
@@ -116,8 +115,7 @@ pub(crate) fn calendar_days(
     months: usize,
     through: Option<Day>,
 ) -> Vec<CalendarDay> {
-    let newest = history.coverage.values().filter_map(|one| one.spans.last()).map(|(_, end)| *end - 1).max();
-    let last = through.or(newest).unwrap_or(history.through);
+    let last = through.or(history.coverage.last_day()).unwrap_or(history.through);
     let first = (1..months).fold(last.month_start(), |month, _| (month - 1).month_start());
     let mut sums: BTreeMap<&str, BTreeMap<Day, Option<Decimal>>> = BTreeMap::new();
     for leaf in history.leaves.iter().filter(|leaf| filter.matches(&leaf.key)) {
@@ -127,8 +125,9 @@ pub(crate) fn calendar_days(
             *sum = sum.zip(*cost).map(|(sum, cost)| sum + cost);
         }
     }
-    let known: Vec<bool> =
-        (first.0..=last.0).map(|day| history.uncovered_day(Day(day), Day(day + 1)).is_none()).collect();
+    let known: Vec<bool> = (first.0..=last.0)
+        .map(|day| history.coverage.uncovered_day(Day(day), Day(day + 1)).is_none())
+        .collect();
     let mut days = Vec::new();
     for (currency, sums) in sums {
         let highest = sums.values().flatten().max().copied().unwrap_or_default();
@@ -172,7 +171,7 @@ fn save_drawing(path: &Path, title: &str, days: &[CalendarDay]) -> Result<(), Fa
         [drawing] => write_file(path, drawing),
         several => {
             Err(Failure::usage(format!("--svg draws one currency, and the charges have {}", several.len()))
-                .hint("limit the charges with --filter, such as --filter account=111122223333"))
+                .hint("truffle report --html FILE draws each currency; --filter limits the charges"))
         }
     }
 }

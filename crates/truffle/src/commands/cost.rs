@@ -1,7 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use analysis::Day;
+use analysis::{CostCoverage, Day};
 use catalog::{Field, Page, Value, ValueType};
 use clap::Args;
 use console::{Align, Exit, Failure, FailureKind, Printer, Report, TableColumn, TableView};
@@ -9,13 +9,12 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::charge_parts::ChargeParts;
+use crate::cost_days::{day_text, month_text};
 use crate::cost_dimension::{CostDimension, read_dimensions};
+use crate::cost_flags::CostRowsFlags;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_of, day_text, month_text, read_month,
-    read_through,
-};
+use crate::daily_costs::{BillHistory, CostMonths, DailyCostsQuery, read_months, read_through};
 
 /// Columns of a table by default.
 const TABLE_COLUMNS: usize = 8;
@@ -34,12 +33,9 @@ pub struct CostArgs {
     /// tag:KEY, or a name of [dimensions] in the settings
     #[arg(long, value_name = "DIMENSION", value_delimiter = ',', default_value = "service")]
     pub by: Vec<String>,
-    /// Rows of each currency; the rest is added up in one more row; 0 shows all
-    #[arg(long, value_name = "ROWS", default_value_t = 20)]
-    pub top: usize,
-    /// Cost to add up
-    #[arg(long, value_name = "COST", value_enum, default_value_t)]
-    pub metric: CostMetric,
+    /// The sum and the number of rows.
+    #[command(flatten)]
+    pub rows: CostRowsFlags,
     /// Last day that counts, such as 2026-11-20 [default: the newest day in the bills]
     #[arg(long, value_name = "DAY")]
     pub through: Option<String>,
@@ -55,7 +51,7 @@ pub fn run_cost(
     let dimensions = read_dimensions("--by", &args.by, &ports.settings.dimensions)?;
     let through = read_through(args.through.as_deref(), ports.as_of)?;
     let months = read_months(args.month.as_deref(), ports.as_of)?;
-    let query = DailyCostsQuery { metric: args.metric, months, dimensions: &dimensions, through };
+    let query = DailyCostsQuery { metric: args.rows.metric, months, dimensions: &dimensions, through };
     let history = BillHistory::load(&query, ports)?;
     history.check_dimensions(&dimensions)?;
     let month = match months {
@@ -69,27 +65,18 @@ pub fn run_cost(
         return Err(Failure::new(FailureKind::NoMatch, failure).hint("choose another --month"));
     }
     let wholes = wholes(&groups);
-    let rows = top_rows(groups, &wholes, args.top, dimensions.len());
+    let rows = top_rows(groups, &wholes, args.rows.top, dimensions.len());
     printer.report(&report(&rows, &dimensions, wholes.len()), ports.encode)?;
     for (currency, whole) in &wholes {
         printer.note(&whole_note(currency, whole, &spans));
     }
     note_tag_coverage(&rows, &wholes, &dimensions, printer);
+    if spans.before.is_some() {
+        let last = day_text(spans.compared.1 - 1);
+        printer.note(&format!("truffle trends --through {last} explains the change"));
+    }
     note_cost_footer(&history, ports, printer, now)?;
     Ok(Exit::Done)
-}
-
-/// Reads `--month`. Refuses a month after the instant of the answer.
-fn read_months(text: Option<&str>, as_of: Timestamp) -> Result<CostMonths, Failure> {
-    let Some(text) = text else { return Ok(CostMonths::Newest) };
-    let month = read_month(text).ok_or_else(|| {
-        Failure::usage(format!("--month \"{text}\" is not a month")).hint("write a month such as 2026-11")
-    })?;
-    match month > day_of(as_of) {
-        true => Err(Failure::usage(format!("--month {text} is in the future"))
-            .hint(format!("choose {} or an earlier month", month_text(day_of(as_of))))),
-        false => Ok(CostMonths::WithTheOneBefore(month)),
-    }
 }
 
 /// The days that are added up and compared.
@@ -110,14 +97,12 @@ impl ComparedSpans {
         let first = (month - 1).month_start();
         // A finished month is compared with the whole month before.
         let before_end = if compared == end { month } else { month.min(first + (compared - month)) };
-        let payers = history
-            .coverage
-            .iter()
-            .filter(|(_, coverage)| coverage.spans.iter().any(|(first, last)| *first < end && *last > month));
-        let known = payers
-            .clone()
-            .all(|(payer, _)| (first.0..before_end.0).all(|day| history.covers(payer, Day(day))));
-        let before = (known && payers.count() > 0).then_some((first, before_end));
+        let has_month =
+            |one: &&CostCoverage| one.spans.iter().any(|(first, last)| *first < end && *last > month);
+        let accounts = history.coverage.parts().filter(has_month);
+        let known = accounts.clone().all(|one| (first.0..before_end.0).all(|day| one.covers(Day(day))));
+        let is_compared = compared > month && known && accounts.count() > 0;
+        let before = is_compared.then_some((first, before_end));
         ComparedSpans { month: (month, counted), compared: (month, compared), before }
     }
 }
@@ -332,7 +317,10 @@ fn whole_note(currency: &str, whole: &ComparedCosts, spans: &ComparedSpans) -> S
     };
     let total = format!("{days}: {currency} {}", amount_cell(whole.parts.total()));
     let Some((before, before_end)) = spans.before else {
-        return format!("{total}; the month before is not collected");
+        return match spans.compared.1 > first {
+            true => format!("{total}; the month before is not collected"),
+            false => format!("{total}; no day of it is complete yet"),
+        };
     };
     let compared = whole.compared.total();
     let change = compared.zip(whole.before.total()).map(|(now, before)| now - before);

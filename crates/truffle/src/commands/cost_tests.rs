@@ -3,9 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "the files of budgets and drawings are written and read")]
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use catalog::testing::{FailingEncode, MemoryAsk};
 use catalog::{Page, QuestionRow, Value};
@@ -13,26 +11,12 @@ use clap::Parser;
 use console::{Exit, Failure, FailureKind, OutputFormat, Printer, Screen};
 use domain::Timestamp;
 
-use super::{alerts, budget, calendar, cost, forecast};
+use super::{alerts, budget, calendar, cost, forecast, plan};
 use crate::CommandPorts;
-use crate::cost_sample::{SampleCharge, settings, steady, usage, warehouse};
+use crate::cost_sample::{SampleCharge, TestOutput, settings, steady, usage, warehouse};
 
 const PAYER: &str = "111122223333";
 const NOW: &str = "2026-11-20T10:00:00Z";
-
-#[derive(Clone, Default)]
-struct TestOutput(Arc<Mutex<Vec<u8>>>);
-
-impl Write for TestOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[derive(Parser)]
 enum CostCommandLine {
@@ -41,6 +25,7 @@ enum CostCommandLine {
     Budget(budget::BudgetArgs),
     Calendar(calendar::CalendarArgs),
     Alerts(alerts::AlertsArgs),
+    Plan(plan::CostPlanArgs),
 }
 
 /// Runs a command line with the files of a configuration folder. Returns the result, standard
@@ -64,12 +49,12 @@ fn run(
         CostCommandLine::Forecast(args) => forecast::run_forecast(&args, &ports, &mut printer, now),
         CostCommandLine::Budget(args) => budget::run_budget(&args, &ports, &mut printer, now),
         CostCommandLine::Alerts(args) => alerts::run_alerts(&args, &ports, &mut printer, now),
+        CostCommandLine::Plan(args) => plan::run_plan(&args, &ports, &mut printer),
         CostCommandLine::Calendar(args) => calendar::run_calendar(&args, &ports, &mut printer, now),
     };
     printer.flush().unwrap();
     drop(printer);
-    let text = |output: TestOutput| String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
-    (done, text(out), text(err))
+    (done, out.text(), err.text())
 }
 
 /// Two services with fees, credits and tax in October, and half of November.
@@ -140,6 +125,18 @@ fn an_unfinished_month_is_compared_with_the_same_days_of_the_month_before() {
     let (_, out, err) = run(&bills(), Path::new("/none"), "cost --month 2026-10", OutputFormat::Csv);
     assert_eq!(column(&out, "previous_cost"), ["", ""]);
     assert!(err.starts_with("2026-10: USD 456.50; the month before is not collected"), "{err}");
+}
+
+#[test]
+fn a_month_without_a_complete_day_is_compared_with_nothing() {
+    let charges = steady("2026-10-01", "2026-11-02", "S3", "1.5");
+    let statements = [(PAYER, "2026-10", "2026-11-04", true), (PAYER, "2026-11", "2026-11-03", true)];
+    let (_, out, err) = run(&warehouse(&charges, &statements), Path::new("/none"), "cost", OutputFormat::Csv);
+    assert_eq!(
+        (column(&out, "total_cost"), column(&out, "previous_cost")),
+        (vec!["3".into()], vec!["".into()])
+    );
+    assert!(err.starts_with("2026-11: USD 3.00; no day of it is complete yet"), "{err}");
 }
 
 #[test]
@@ -367,6 +364,99 @@ fn each_crossed_threshold_is_an_alert_with_the_same_id_at_every_run() {
     let (done, out, _) = go("alerts");
     assert_eq!(done.unwrap_err().message, "budgets that could not be seen: 1");
     assert_eq!(of_budgets(&out), ids);
+}
+
+#[test]
+fn bills_too_short_for_anomalies_end_alerts_with_4_after_the_alerts_of_budgets() {
+    let folder = tempfile::tempdir().unwrap();
+    let charges = steady("2026-11-01", "2026-11-19", "S3", "2");
+    let ask = warehouse(&charges, &[(PAYER, "2026-11", "2026-11-20T08:00:00Z", true)]);
+    let go = |line: &str| run(&ask, folder.path(), line, OutputFormat::Csv);
+    go("budget set all --amount 10 --actual 100 --forecast 200").0.unwrap();
+    let (done, out, _) = go("alerts");
+    let failure = done.unwrap_err();
+    assert_eq!(failure.message, "anomalies need more than 28 days of costs; the bills have 17");
+    assert_eq!(failure.kind, FailureKind::Data);
+    assert_eq!(column(&out, "kind"), ["budget-actual", "budget-forecast"]);
+}
+
+#[test]
+fn a_budget_with_a_dimension_that_the_settings_lack_is_unseen_and_the_others_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[ours]\namount = 10000\nactual_percent = [100]\n\
+                [theirs]\namount = 1\nactual_percent = [100]\nfilter = [\"center=a\"]\n";
+    fs::write(folder.path().join("budgets.toml"), text).unwrap();
+    let go = |line: &str| run(&bills(), folder.path(), line, OutputFormat::Csv);
+    let (done, out, _) = go("budget check");
+    let failure = done.unwrap_err();
+    let message = "budget theirs could not be seen: filter \"center\" is not a dimension";
+    assert_eq!((failure.message.as_str(), failure.kind), (message, FailureKind::Data));
+    assert_eq!(column(&out, "state"), ["within", "unseen"]);
+    assert_eq!(go("forecast").0, Ok(Exit::Done));
+    assert_eq!(go("alerts").0.unwrap_err().kind, FailureKind::Data);
+}
+
+#[test]
+fn the_age_of_the_bills_is_below_budgets_and_alerts() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = |line: &str| run(&bills(), folder.path(), line, OutputFormat::Csv).2;
+    go("budget set all --amount 10000");
+    for line in ["budget check", "alerts", "cost", "forecast", "calendar"] {
+        let err = go(line);
+        assert!(err.contains("newest usage in the bills 1 day old"), "{line}: {err}");
+    }
+}
+
+#[test]
+fn plans_are_set_listed_and_removed_and_those_without_a_name_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let go = |line: &str| run(&bills(), folder.path(), line, OutputFormat::Csv);
+    let set = "plan set ec2 --cost-per-day -2.5 --starts-on 2026-11-21 --filter service=EC2";
+    let (done, out, err) = go(&format!("{set} --dry-run"));
+    assert_eq!((done, err.contains("nothing was changed")), (Ok(Exit::Done), true));
+    assert_eq!(column(&out, "cost_per_day"), ["-2.5"]);
+    assert!(!folder.path().join("plans.toml").exists());
+    let by_hand = "[[plan]]\nstarts_on = 2026-11-30\ncost_per_day = 1\n";
+    fs::write(folder.path().join("plans.toml"), by_hand).unwrap();
+    let before = go("forecast --by service").1;
+    assert_eq!(go(set).0, Ok(Exit::Done));
+    assert_eq!(go(&format!("{set} --ends-on 2026-11-22")).0, Ok(Exit::Done));
+    assert_eq!(column(&go("plan list").1, "name"), ["", "ec2"]);
+    assert_eq!(column(&go("plan list").1, "ends_on"), ["", "2026-11-22"]);
+    let (_, after, err) = go("forecast --by service");
+    let totals = [sum(&column(&after, "total_cost")), format!("-{}", sum(&column(&before, "total_cost")))];
+    assert_eq!(sum(&totals), "-5", "two days of the plan");
+    assert!(err.contains("plan ec2: service=EC2: USD -2.50 a day from 2026-11-21 until 2026-11-22"), "{err}");
+    assert!(!err.contains("no charge matches its filter"), "{err}");
+    go("plan set new --cost-per-day 1 --starts-on 2026-11-21 --filter service=ECS").0.unwrap();
+    let err = go("forecast").2;
+    assert!(err.contains("a day from 2026-11-21; no charge matches its filter yet"), "{err}");
+    assert_eq!(column(&go("plan remove new").1, "name"), ["", "ec2"]);
+    assert_eq!(go("plan remove ec2 --dry-run").0, Ok(Exit::Done));
+    assert_eq!(column(&go("plan remove ec2").1, "name"), [""]);
+    let failure = go("plan remove ec3").0.unwrap_err();
+    assert_eq!(failure.message, "there is no plan ec3");
+}
+
+#[test]
+fn refuses_plans_that_change_no_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |words: &str, message: &str| {
+        let line = format!("plan set {words}");
+        let failure = run(&bills(), folder.path(), &line, OutputFormat::Csv).0.unwrap_err();
+        assert_eq!((failure.message.as_str(), failure.kind), (message, FailureKind::Usage), "{words}");
+        assert!(failure.hint.is_some(), "{words}");
+    };
+    let day = "--cost-per-day 1 --starts-on 2026-12-02";
+    check(&format!("a {day} --ends-on 2026-12-01"), "plan a: ends_on 2026-12-01 is before starts_on");
+    check("a --cost-per-day 1 --starts-on soon", "plan a: starts_on soon is not a day");
+    check(&format!("a {day} --currency usd"), "plan a: \"usd\" is not a currency code such as USD");
+    check(
+        &format!("a {day} --filter servce=EC2"),
+        "plan a: filter \"servce\" is not a dimension; the closest match is service",
+    );
+    check(&format!("a.b {day}"), "\"a.b\" is not a valid name: use letters, digits, - and _");
+    assert!(!folder.path().join("plans.toml").exists());
 }
 
 #[test]

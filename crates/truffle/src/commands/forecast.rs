@@ -9,12 +9,11 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::budget_check::MonthlyBudgets;
+use crate::cost_days::{day_text, month_text};
 use crate::cost_dimension::CostDimension;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, currency_header, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::leaf_forecast::HistoryForecast;
 use crate::plan_costs::known_costs;
 
@@ -98,7 +97,14 @@ pub fn run_forecast(
         false => answer.months(&groups, &MonthlyBudgets::read(args.metric, ports)?),
     };
     printer.report(&report, ports.encode)?;
+    let has_error = |group: &GroupForecast| group.months.first().is_some_and(|month| month.error.is_some());
+    if !args.daily && !groups.values().any(has_error) {
+        printer.note("no error and no interval are known: the bills have too few past months");
+    }
     known.notes.iter().for_each(|note| printer.note(note));
+    if !args.daily {
+        printer.note("-o json shows the schedule, the method and all intervals; --daily each day");
+    }
     note_cost_footer(&history, ports, printer, now)?;
     Ok(Exit::Done)
 }
@@ -123,7 +129,7 @@ impl ForecastAnswer<'_> {
 
     /// Returns the sum of a group's days; `None` if a charge does not state its cost.
     pub(crate) fn sum(&self, currency: &str, value: Option<&str>, first: Day, end: Day) -> Option<Decimal> {
-        let is_in = |leaf: &&crate::daily_costs::LeafCosts| {
+        let is_in = |leaf: &&crate::leaf_key::LeafCosts| {
             let found = self.dimension.and_then(|dimension| dimension.value(&leaf.key));
             leaf.key.currency == currency && found == value
         };
@@ -205,7 +211,7 @@ impl ForecastAnswer<'_> {
     }
 
     fn known(&self, currency: &str, value: Option<&str>, first: Day, end: Day) -> Option<Decimal> {
-        match self.history.uncovered_day(first, end) {
+        match self.history.coverage.uncovered_day(first, end) {
             Some(_) => None,
             None => self.sum(currency, value, first, end),
         }

@@ -9,16 +9,16 @@ use domain::{Decimal, Timestamp};
 use crate::CommandPorts;
 use crate::anomaly_marks::KnownMarks;
 use crate::anomaly_search::{AnomalyChoice, AnomalySearch, FoundAnomaly, check_length};
+use crate::bill_histories::BillHistories;
 use crate::budget_check::{CheckedBudget, MonthlyBudgets, check_budgets};
 use crate::budget_entry::BudgetEntry;
 use crate::commands::forecast::ForecastAnswer;
 use crate::commands::{anomalies, budget, calendar, trends};
+use crate::cost_days::day_text;
 use crate::cost_dimension::CostDimension;
 use crate::cost_filter::CostFilter;
 use crate::cost_footer::{completeness, note_cost_footer};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, read_through, unused_commitments,
-};
+use crate::daily_costs::{BillHistory, CostMetric, read_through, unused_commitments};
 use crate::forecast_svg::{BandPoint, draw_band};
 use crate::html_page::{HtmlSection, html_page};
 use crate::leaf_forecast::HistoryForecast;
@@ -60,21 +60,21 @@ pub fn run_report(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     let through = read_through(args.through.as_deref(), ports.as_of)?;
-    let query = DailyCostsQuery { metric: args.metric, months: CostMonths::All, dimensions: &[], through };
-    let history = BillHistory::load(&query, ports)?;
-    let known = known_costs(&history, args.metric, None, ports)?;
+    let mut histories = BillHistories::new(through, ports);
+    let history = &*histories.by_leaf(args.metric)?;
+    let known = known_costs(history, args.metric, None, ports)?;
     let sections = [
-        forecast_section(args.metric, &history, &known, ports)?,
-        movers_section(args.metric, &history, ports)?,
-        anomalies_section(args.metric, &history, through, ports)?,
-        budgets_section(through, ports)?,
-        calendar_section(args.metric, &history, through)?,
+        forecast_section(args.metric, history, &known, ports)?,
+        movers_section(args.metric, history, ports)?,
+        anomalies_section(&*histories.by_leaf(CostMetric::Billed)?, ports)?,
+        budgets_section(&mut histories)?,
+        calendar_section(args.metric, history, through)?,
     ];
     let title = format!("Costs through {}", day_text(history.through));
     write_file(&args.html, &html_page(&title, &sections))?;
     printer.report(&Report::plain(summary(&sections)), ports.encode)?;
     printer.note(&format!("written to {}", args.html.display()));
-    note_cost_footer(&history, ports, printer, now)?;
+    note_cost_footer(history, ports, printer, now)?;
     Ok(Exit::Done)
 }
 
@@ -167,23 +167,8 @@ fn movers_section(
     }
 }
 
-fn anomalies_section(
-    metric: CostMetric,
-    history: &BillHistory,
-    through: Option<Day>,
-    ports: &CommandPorts<'_>,
-) -> Result<HtmlSection, Failure> {
+fn anomalies_section(history: &BillHistory, ports: &CommandPorts<'_>) -> Result<HtmlSection, Failure> {
     let title = "Anomalies".to_string();
-    let billed;
-    let history = match metric {
-        CostMetric::Billed => history,
-        CostMetric::Effective => {
-            let metric = CostMetric::Billed;
-            let query = DailyCostsQuery { metric, months: CostMonths::All, dimensions: &[], through };
-            billed = BillHistory::load(&query, ports)?;
-            &billed
-        }
-    };
     if let Err(failure) = check_length(history) {
         return without_data(title, failure);
     }
@@ -197,11 +182,12 @@ fn anomalies_section(
     Ok(HtmlSection { title, table, notes, ..HtmlSection::default() })
 }
 
-fn budgets_section(through: Option<Day>, ports: &CommandPorts<'_>) -> Result<HtmlSection, Failure> {
+fn budgets_section(histories: &mut BillHistories<'_>) -> Result<HtmlSection, Failure> {
     let title = "Budgets".to_string();
-    let entries = UserFile::budgets(&ports.settings.config, None).read::<BudgetEntry>()?;
-    let budgets = CheckedBudget::read_all(entries, &ports.settings.dimensions)?;
-    let reports = check_budgets(budgets, through, ports)?;
+    let settings = histories.ports.settings;
+    let entries = UserFile::budgets(&settings.config, None).read::<BudgetEntry>()?;
+    let budgets = CheckedBudget::read_all(entries, &settings.dimensions)?;
+    let reports = check_budgets(budgets, histories)?;
     let unseen = reports.iter().filter_map(|report| {
         let reason = report.reason.as_ref()?;
         Some(format!("budget {} could not be seen: {reason}", report.budget.name))

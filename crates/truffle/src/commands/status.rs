@@ -9,7 +9,7 @@ use crate::CommandPorts;
 use crate::anomaly_marks::AnomalyMark;
 use crate::budget_entry::BudgetEntry;
 use crate::offer::DatasetSource;
-use crate::plan_file;
+use crate::plan_file::PlanFile;
 use crate::region_scope;
 use crate::user_files::UserFile;
 
@@ -78,9 +78,9 @@ fn about(ports: &CommandPorts<'_>, printer: &mut Printer) {
     let marks = UserFile::anomaly_marks(&settings.config, None);
     let count = marks.read::<Vec<AnomalyMark>>().map(|entries| entries.len());
     note_file(marks.path(), count, printer);
-    let plans = plan_file::path(&settings.config);
-    let count = plan_file::read(&plans, &settings.dimensions).map(|plans| plans.len());
-    note_file(&plans, count, printer);
+    let plans = PlanFile::of(&settings.config, None);
+    let count = plans.read(&settings.dimensions).map(|plans| plans.len());
+    note_file(plans.path(), count, printer);
 }
 
 /// Notes a file of the user with the number of its entries, or why it cannot be read.

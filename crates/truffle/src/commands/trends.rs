@@ -9,12 +9,11 @@ use domain::{Decimal, Timestamp};
 
 use crate::CommandPorts;
 use crate::budget_entry::BudgetPeriod;
+use crate::cost_days::{day_text, month_text, read_day, read_month};
+use crate::cost_flags::CostRowsFlags;
 use crate::cost_footer::note_cost_footer;
 use crate::cost_text::{amount_cell, change_percent, currency_header, percent_cell};
-use crate::daily_costs::{
-    BillHistory, CostMetric, CostMonths, DailyCostsQuery, day_text, month_text, read_day, read_month,
-    read_through,
-};
+use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_through};
 use crate::region_scope::rows;
 
 /// Show the changes from one period to the next, and their causes: prices, discounts, quantities,
@@ -35,13 +34,9 @@ pub struct TrendsArgs {
     /// Earlier period: a month such as 2026-10, or a day in the period [default: the one before]
     #[arg(long, value_name = "PERIOD")]
     pub compare: Option<String>,
-    /// Rows of each currency, the largest changes first; the rest is added up in one more row; 0
-    /// shows all
-    #[arg(long, value_name = "ROWS", default_value_t = 20)]
-    pub top: usize,
-    /// Cost to add up
-    #[arg(long, value_name = "COST", value_enum, default_value_t)]
-    pub metric: CostMetric,
+    /// The sum and the number of rows.
+    #[command(flatten)]
+    pub rows: CostRowsFlags,
     /// Last day of the newest period, such as 2026-11-20 [default: the newest complete day]
     #[arg(long, value_name = "DAY")]
     pub through: Option<String>,
@@ -56,19 +51,20 @@ pub fn run_trends(
 ) -> Result<Exit, Failure> {
     let compare = args.compare.as_deref().map(read_period).transpose()?;
     let through = read_through(args.through.as_deref(), ports.as_of)?;
-    let query = DailyCostsQuery { metric: args.metric, months: CostMonths::All, dimensions: &[], through };
+    let metric = args.rows.metric;
+    let query = DailyCostsQuery { metric, months: CostMonths::All, dimensions: &[], through };
     let history = BillHistory::load(&query, ports)?;
     let spans = TrendSpans::of(args.by, history.through, compare)?;
     spans.check_collected(&history)?;
-    let before = usage(spans.before, args.metric, ports)?;
-    let after = usage(spans.after, args.metric, ports)?;
+    let before = usage(spans.before, metric, ports)?;
+    let after = usage(spans.after, metric, ports)?;
     let changes = explain(&before, &after);
     let wholes = wholes(&changes);
     if wholes.is_empty() {
         return Err(Failure::new(FailureKind::NoMatch, format!("no charges in {}", spans.describe()))
             .hint("choose another --through or --compare"));
     }
-    printer.report(&report(&top_rows(changes, args.top), wholes.len())?, ports.encode)?;
+    printer.report(&report(&top_rows(changes, args.rows.top), wholes.len())?, ports.encode)?;
     for (currency, whole) in &wholes {
         printer.note(&whole_note(currency, whole, &spans));
     }
@@ -129,11 +125,16 @@ impl TrendSpans {
 
     /// Refuses a period that no statement covers.
     fn check_collected(&self, history: &BillHistory) -> Result<(), Failure> {
-        let missing =
-            [self.before, self.after].into_iter().find_map(|(first, end)| history.uncovered_day(first, end));
+        let missing = [self.before, self.after]
+            .into_iter()
+            .find_map(|(first, end)| history.coverage.uncovered_day(first, end));
         let Some(day) = missing else { return Ok(()) };
-        Err(Failure::new(FailureKind::Data, format!("not collected: charges of {}", day_text(day)))
-            .hint(format!("the bills begin on {}; choose another --compare", day_text(history.first))))
+        Err(Failure::new(FailureKind::Data, format!("not collected: charges of {}", day_text(day))).hint(
+            format!(
+                "the bills begin on {}; choose another --compare or a later --through",
+                day_text(history.first)
+            ),
+        ))
     }
 
     fn describe(&self) -> String {

@@ -1,0 +1,20 @@
+-- A customer's own discounts that apply at an instant. A null attribute means any value.
+-- $as_of timestamp = now  discounts stated at or before this instant, on its day
+SELECT
+    discount_id,
+    account_id,
+    service,
+    region,
+    family,
+    os,
+    purchase,
+    percent,
+    price_per_hour,
+    currency,
+    starts_on,
+    ends_on
+FROM discount_history
+WHERE valid_at(valid_from, valid_until, $as_of)
+    AND (starts_on IS NULL OR starts_on <= $as_of)
+    AND (ends_on IS NULL OR ends_on + INTERVAL 1 DAY > $as_of)
+ORDER BY discount_id

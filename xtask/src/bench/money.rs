@@ -1,0 +1,133 @@
+//! The figures of `spot` and `arbitrage` on real data: outlook, choice of a region, interruption
+//! rates, and the time of whole processes; then those of `commitment`. A part whose data is missing
+//! is skipped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::spot::SpotBench;
+use super::{BenchRun, RUNS, build, median, time_command};
+use crate::{TaskError, cargo, root, run as run_command};
+
+/// The folder of real data, which is not part of the repository.
+const DATA: &str = "../shared/data";
+
+/// The spot advisor's files, by the day of their statement.
+const ADVISOR: [(&str, &str); 3] = [
+    ("2021-02-10", "spotinfo_2021-02-10.json"),
+    ("2024-02-28", "bamboo_2024-02-28.json"),
+    ("2025-06-28", "spotinfo_2025-06-28.json"),
+];
+
+/// Distances between the statements, days.
+const ADVISOR_GAPS: [u32; 3] = [486, 1113, 1599];
+
+/// Measures with the data of a folder, by default `../shared/data`.
+pub(super) fn run(words: &[&str]) -> Result<(), TaskError> {
+    let data = match words {
+        [] => root().join(DATA),
+        [folder] => PathBuf::from(folder),
+        _ => return Err("expected: cargo xtask bench money [FOLDER]".into()),
+    };
+    build()?;
+    let example = ["build", "--release", "--quiet", "-p", "analysis", "--example", "money"];
+    run_command(cargo().args(example).current_dir(root()))?;
+    let money = MoneyBench { bench: BenchRun::new()?, data };
+    // Every part is measured, also after one that fails.
+    let parts = [money.history(), money.advisor(), money.seed_times(), super::commitment::run(&[])];
+    parts.into_iter().collect()
+}
+
+struct MoneyBench {
+    bench: BenchRun,
+    data: PathBuf,
+}
+
+impl MoneyBench {
+    /// Returns a file of the folder. Without it, prints that a part is skipped.
+    fn file(&self, part: &str, path: &str) -> Option<PathBuf> {
+        let path = self.data.join(path);
+        if !path.is_file() {
+            println!("{part}: skipped, there is no {}", path.display());
+            return None;
+        }
+        Some(path)
+    }
+
+    /// Measures everything on the history of spot prices.
+    fn history(&self) -> Result<(), TaskError> {
+        let file = self.file("spot prices", "spot-history/aws_linux_2022-12_2023-12.parquet");
+        let Some(history) = file else { return Ok(()) };
+        let weeks = self.weeks(&history)?;
+        let examples = ["outlook", "arbitrage"].map(|part| {
+            println!("\n## {part}\n");
+            run_command(self.bench.program("examples/money").arg(part).arg(&weeks))
+        });
+        let spot = SpotBench::new(&self.bench, &history);
+        spot.import("\nimport of the history", &history)?;
+        spot.compact()?;
+        self.spot_times(&spot.lake_text())?;
+        examples.into_iter().collect()
+    }
+
+    /// Writes the last price of each series and week, with DuckDB alone. Week 0 ends on 2022-12-11.
+    fn weeks(&self, history: &Path) -> Result<PathBuf, TaskError> {
+        let path = self.bench.home.join("weeks.csv");
+        let week = "CAST(floor(date_diff('second', TIMESTAMP '2022-12-04', observed_at) / 604800.0) AS INT)";
+        let copy = format!(
+            "COPY (SELECT instance_type, region, az_id, {week} AS week, arg_max(spot_usd, observed_at) AS price \
+             FROM read_parquet('{}') GROUP BY ALL ORDER BY instance_type, az_id, week) \
+             TO '{}' (FORMAT csv, HEADER false)",
+            history.display(),
+            path.display()
+        );
+        let statements = self.bench.home.join("weeks.sql");
+        fs::write(&statements, copy).map_err(|e| e.to_string())?;
+        time_command(&mut self.bench.raw(Path::new(":memory:"), &statements))?;
+        Ok(path)
+    }
+
+    /// Times the commands over the whole history.
+    fn spot_times(&self, lake: &str) -> Result<(), TaskError> {
+        let as_of = ["--as-of", "2023-12-31", "--lake", lake, "-o", "json", "-q"];
+        let year = ["spot", "m5.large", "--region", "all", "--days", "365", "--ceiling", "0.05"];
+        self.print_time("a year under a ceiling, 22 regions", &[&year[..], &as_of].concat(), 100.0)?;
+        let best = ["arbitrage", "m5.large", "--market", "spot"];
+        self.print_time("arbitrage of spot, 22 regions", &[&best[..], &as_of].concat(), 100.0)
+    }
+
+    /// Times the commands that need only the seed.
+    fn seed_times(&self) -> Result<(), TaskError> {
+        let output = ["-o", "json", "-q"];
+        self.print_time("price, on the seed", &[&["price", "m5.large"][..], &output].concat(), 60.0)?;
+        self.print_time("arbitrage, on the seed", &[&["arbitrage", "m5.large"][..], &output].concat(), 60.0)
+    }
+
+    fn print_time(&self, what: &str, words: &[&str], bar: f64) -> Result<(), TaskError> {
+        // The first run publishes the warehouse.
+        time_command(&mut self.bench.truffle(words))?;
+        let times = (0..RUNS).map(|_| time_command(&mut self.bench.truffle(words)));
+        let took = median(times.collect::<Result<Vec<f64>, _>>()?);
+        println!("{what}: {took:.1} ms, bar {bar:.0} ms");
+        Ok(())
+    }
+
+    /// Imports the spot advisor's files, and prints how many interruption rates stayed.
+    fn advisor(&self) -> Result<(), TaskError> {
+        let lake = self.bench.home.join("advisor").to_string_lossy().into_owned();
+        for (day, name) in ADVISOR {
+            let found = self.file("interruption rates", &format!("spot-advisor/{name}"));
+            let Some(file) = found else { return Ok(()) };
+            let mut command = self.bench.program("collector");
+            command.args(["import", "spot-advisor", "--observed-at", day, "--lake", &lake, "-q"]).arg(file);
+            time_command(&mut command)?;
+        }
+        for days in ADVISOR_GAPS {
+            println!("\nInterruption rates that stayed, statements {days} days apart:");
+            let days = format!("days={days}");
+            let mut query = self.bench.truffle(&["query", "spot/band-stays", "--param", &days]);
+            run_command(query.args(["--lake", &lake, "-o", "table", "-q"]))?;
+        }
+        Ok(())
+    }
+}
