@@ -201,15 +201,17 @@ impl LeafForecast {
     pub(crate) fn of(leaf: &CostLeaf, span: &ForecastSpan, months: &[Day]) -> LeafForecast {
         // The errors of the months before the one that is forecast. The choice sees no others.
         let mut errors: Vec<Vec<f64>> = Vec::new();
+        let mut known_months = 0;
         let mut past = Vec::with_capacity(months.len());
         for month in months {
             let Some(origin) = PastOrigin::at(leaf, span, *month) else {
                 past.push(None);
                 continue;
             };
-            let is_scored = !errors.is_empty() || !leaf.is_modelled();
+            let is_scored = known_months > 0 || !leaf.is_modelled();
             let forecast = choose(&errors).blend(&origin.by_month);
-            errors.push(origin.errors());
+            known_months += 1;
+            errors.extend(origin.errors());
             past.push(is_scored.then_some(PastForecast { forecast, ..origin.costs }));
         }
         let choice = choose(&errors);
@@ -220,7 +222,7 @@ impl LeafForecast {
                 *cost += plan.on(span.month(0) + index as i32);
             }
         }
-        let method = method(leaf, &now, &choice, errors.len());
+        let method = method(leaf, &now, &choice, known_months);
         LeafForecast { remainder, method, scheduled: now.scheduled, past }
     }
 }
@@ -242,6 +244,7 @@ struct PastOrigin {
     costs: PastForecast,
     /// By candidate, the days after the origin by month, with the schedule.
     by_month: Vec<Vec<f64>>,
+    history_days: usize,
 }
 
 impl PastOrigin {
@@ -255,12 +258,15 @@ impl PastOrigin {
         let with_schedule = |path: &Vec<f64>| {
             span.by_month(path).iter().zip(&scheduled).map(|(path, fee)| path + fee).collect()
         };
-        Some(PastOrigin { costs, by_month: forecasts.paths.iter().map(with_schedule).collect() })
+        let by_month = forecasts.paths.iter().map(with_schedule).collect();
+        Some(PastOrigin { costs, by_month, history_days: forecasts.history_days })
     }
 
-    /// The error of each candidate about the rest of the month.
-    fn errors(&self) -> Vec<f64> {
+    /// The error of each candidate about the rest of the month. `None` if the history was so short
+    /// that all candidates were the run-rate, because equal errors say nothing about the best one.
+    fn errors(&self) -> Option<Vec<f64>> {
         let actual = self.costs.actual[0].unwrap_or(0.0);
-        self.by_month.iter().map(|months| (months[0] - actual).abs()).collect()
+        let errors = || self.by_month.iter().map(|months| (months[0] - actual).abs()).collect();
+        (self.history_days >= LEAST_HISTORY).then(errors)
     }
 }

@@ -4,22 +4,27 @@ use std::collections::VecDeque;
 
 use crate::Day;
 use crate::numbers::median;
+use crate::persistence::LevelPersistence;
 use crate::window::MedianWindow;
 
 /// Days of the median that is the level.
-const LEVEL_DAYS: usize = 7;
-
-/// The part of the last day's distance from the median level that persists on the next day.
-const PERSISTENCE: f64 = 0.6;
+const LEVEL_DAYS: usize = 14;
 
 /// Weeks of the median that is a weekday's factor.
-const FACTOR_WEEKS: usize = 16;
+const FACTOR_WEEKS: usize = 26;
 
 /// Weeks without which a weekday has no factor of its own.
 const FEWEST_WEEKS: usize = 3;
 
 /// Days of the deviations that are the scale of the next day.
 const SCALE_DAYS: usize = 56;
+
+/// The most that one deviation counts in their mean, in units of the median size as a standard
+/// deviation.
+const MOST_DEVIATION: f64 = 2.5;
+
+/// The same for a distance from the level that says how much of it persists.
+const MOST_DISTANCE: f64 = 3.0;
 
 /// Days without which a day is not judged: then each weekday has three ratios, and one odd day
 /// decides none of them.
@@ -39,6 +44,9 @@ const UNLIKE_FACTORS: f64 = 0.15;
 
 /// From the median of the deviations' sizes to a standard deviation of normal deviations.
 pub(crate) const MAD_TO_SD: f64 = 1.4826;
+
+/// The same from the mean of the sizes.
+const MEAN_TO_SD: f64 = 1.2533;
 
 /// The expected cost of a day.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -95,8 +103,9 @@ pub(crate) struct SeriesMemory {
     week: VecDeque<Option<f64>>,
     /// Ratios of past days to their weeks, for each weekday.
     ratios: [MedianWindow; 7],
-    /// Weekdays and their usage without the weekday's factor, since the level was last reset.
+    /// Weekdays and their usage, since the level was last reset.
     levels: VecDeque<(usize, f64)>,
+    persistence: LevelPersistence,
     /// The last step, while it is not known whether it added to the weekdays or multiplied them.
     shift: Option<LevelShift>,
     /// Sizes of past deviations, as parts of the expected cost.
@@ -123,8 +132,7 @@ impl SeriesMemory {
         let fee = if learns_fees { self.fee(day, level) } else { 0.0 };
         let factor = self.factor(day.weekday());
         let cost = level * factor + fee;
-        let deviation = MAD_TO_SD * self.deviations.median();
-        let scale = (cost.abs() * deviation.max(LEAST_SCALE)).max(LEAST_AMOUNT);
+        let scale = (cost.abs() * self.deviation()).max(LEAST_AMOUNT);
         let cost_if_added = self.shift.map(|shift| shift.before * factor + shift.added + fee);
         Some(DayExpectation { cost, scale, level, fee, cost_if_added })
     }
@@ -201,25 +209,33 @@ impl SeriesMemory {
 
     /// Rewrites the weekdays' factors as if the step's amount had always been there.
     fn add_to_factors(&mut self, shift: &LevelShift) {
-        let before: Vec<f64> = (0..7).map(|weekday| self.factor(weekday)).collect();
         for ratios in &mut self.ratios {
             ratios.map(|ratio| shift.factor_if_added(ratio));
         }
-        let after: Vec<f64> = (0..7).map(|weekday| self.factor(weekday)).collect();
-        for (weekday, level) in &mut self.levels {
-            *level *= before[*weekday] / after[*weekday].max(f64::MIN_POSITIVE);
-        }
+    }
+
+    /// The usual deviation, as a part of the expected cost: the mean size, with large ones clipped.
+    /// It varies less from day to day than the median size, and so misses fewer anomalies.
+    fn deviation(&self) -> f64 {
+        let most = MOST_DEVIATION * MAD_TO_SD * self.deviations.median();
+        (MEAN_TO_SD * self.deviations.mean_up_to(most)).max(LEAST_SCALE)
     }
 
     /// The median level, and the part of the last day's distance from it that persists.
     fn level(&self) -> Option<f64> {
-        let (_, last) = *self.levels.back()?;
+        let (median, last) = self.median_and_last()?;
+        Some(median + self.persistence.part() * (last - median))
+    }
+
+    /// The median of the last days without the weekdays' factors, and the last one of them.
+    fn median_and_last(&self) -> Option<(f64, f64)> {
+        let level = |day: &(usize, f64)| day.1 / self.factor(day.0).max(LEAST_FACTOR);
+        let last = level(self.levels.back()?);
         let mut levels = [0.0; LEVEL_DAYS];
-        for (place, (_, level)) in levels.iter_mut().zip(&self.levels) {
-            *place = *level;
+        for (place, day) in levels.iter_mut().zip(&self.levels) {
+            *place = level(day);
         }
-        let median = median(&mut levels[..self.levels.len()]);
-        Some(median + PERSISTENCE * (last - median))
+        Some((median(&mut levels[..self.levels.len()]), last))
     }
 
     fn factor(&self, weekday: usize) -> f64 {
@@ -236,10 +252,21 @@ impl SeriesMemory {
     fn learn_usage(&mut self, day: Day, usage: f64) {
         let factor = self.factor(day.weekday());
         if factor >= LEAST_FACTOR {
-            push(&mut self.levels, (day.weekday(), usage / factor), LEVEL_DAYS);
+            self.learn_persistence(usage / factor);
+            push(&mut self.levels, (day.weekday(), usage), LEVEL_DAYS);
         }
         push(&mut self.week, Some(usage), 7);
         self.learn_factor(day, usage, usage);
+    }
+
+    /// Learns how much of the last day's distance from the level is left in the next day's level.
+    fn learn_persistence(&mut self, next: f64) {
+        let Some((median, last)) = self.median_and_last() else { return };
+        if self.levels.len() == LEVEL_DAYS && median > 0.0 {
+            let most = MOST_DISTANCE * (MAD_TO_SD * self.deviations.median()).max(LEAST_SCALE);
+            let distance = |level: f64| ((level - median) / median).clamp(-most, most);
+            self.persistence.learn(distance(last), distance(next));
+        }
     }
 
     /// Learns the ratio of a day's usage to the week that it ends, in which `usual` stands for it.

@@ -28,6 +28,7 @@ mod interruption;
 mod interval;
 mod leaf;
 mod numbers;
+mod persistence;
 mod purchase_options;
 mod regression;
 mod schedule;

@@ -36,6 +36,12 @@ impl MedianWindow {
         self.middle(|rank| self.distance(center, rank + 1))
     }
 
+    /// The mean of the values, with `most` in place of larger ones; 0 of no values.
+    pub(crate) fn mean_up_to(&self, most: f64) -> f64 {
+        let sum: f64 = self.sorted.iter().map(|value| value.min(most)).sum();
+        sum / self.len().max(1) as f64
+    }
+
     /// Replaces each value.
     pub(crate) fn map(&mut self, change: impl Fn(f64) -> f64) {
         self.arrived.iter_mut().for_each(|value| *value = change(*value));
@@ -43,7 +49,7 @@ impl MedianWindow {
         self.sorted.sort_unstable_by(f64::total_cmp);
     }
 
-    /// The first place in the sorted values at or after which the value belongs.
+    /// The place of a value among the sorted values, the first one of equals.
     fn place(&self, value: f64) -> usize {
         self.sorted.partition_point(|other| other.total_cmp(&value).is_lt())
     }
@@ -79,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::MedianWindow;
-    use crate::numbers::median;
+    use crate::numbers::{mean, median};
 
     proptest! {
         #[test]
@@ -94,6 +100,8 @@ mod tests {
                 let mut distances: Vec<f64> = newest.iter().map(|value| (value - center).abs()).collect();
                 prop_assert_eq!(window.len(), newest.len());
                 prop_assert_eq!(window.median(), center);
+                let mean = mean(&newest.iter().map(|value| value.min(1.5)).collect::<Vec<f64>>());
+                prop_assert!((window.mean_up_to(1.5) - mean).abs() < 1e-12);
                 prop_assert!((window.median_distance() - median(&mut distances)).abs() < 1e-12);
                 if let Some(next) = values.get(end) {
                     window.push(*next, most);

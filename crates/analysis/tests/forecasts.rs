@@ -203,6 +203,18 @@ fn a_short_history_states_its_limits() {
     check(70, "", true, true);
 }
 
+/// In the second month alone, the models were more than the run-rate. One month does not choose one
+/// of them, so the last week is repeated, which is all after the step.
+#[test]
+fn a_step_in_the_last_week_of_a_bill_of_two_months_is_not_ignored() {
+    let (end, step) = (Day::of_date(2023, 3, 1), Day::of_date(2023, 2, 21));
+    let cost = |day: usize| if FIRST + (day as i32) < step { 8.0 } else { 100.0 };
+    let bill = leaf(ChargeKind::Usage, (0..(end - FIRST) as usize).map(cost).collect());
+    let forecast = forecast_one(&bill, end - 1);
+    assert_eq!(forecast.months[0].method, "last-week");
+    assert_eq!(total(&forecast), 3_100.0);
+}
+
 #[test]
 fn thin_and_odd_inputs_have_finite_answers() {
     let group = |leaves: &[CostLeaf], through| {

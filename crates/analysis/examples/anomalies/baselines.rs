@@ -1,5 +1,5 @@
-//! Simple detectors, each with the threshold that gives one false alert per series and year on the
-//! calibration seeds.
+//! Simple detectors, each with the threshold that gives one false alert per series and year on
+//! series of the calibration seeds.
 
 use crate::series::{CALIBRATION_SEEDS, JudgedSeries};
 
@@ -13,15 +13,16 @@ pub(crate) struct Rival {
 /// A rule's name, and its score of a day.
 type NamedScore = (&'static str, fn(&[f64], usize) -> f64);
 
-/// The rivals with their thresholds.
-pub(crate) fn calibrated() -> Vec<Rival> {
-    let all: Vec<JudgedSeries> = CALIBRATION_SEEDS.flat_map(|seed| JudgedSeries::all(seed, 1.0)).collect();
+/// The rivals, with their thresholds from the chosen series.
+pub(crate) fn calibrated(is_chosen: fn(&JudgedSeries) -> bool) -> Vec<Rival> {
+    let all = CALIBRATION_SEEDS.flat_map(|seed| JudgedSeries::all(seed, 1.0));
+    let chosen: Vec<JudgedSeries> = all.filter(is_chosen).collect();
     let scores: [NamedScore; 3] = [
         ("mean and sd of 28 days", deviation_of_four_weeks),
         ("median of three weekdays", change_from_weekdays),
         ("change against 7 days", change_from_week),
     ];
-    scores.into_iter().map(|(name, score)| Rival::calibrate(name, score, &all)).collect()
+    scores.into_iter().map(|(name, score)| Rival::calibrate(name, score, &chosen)).collect()
 }
 
 impl Rival {

@@ -23,6 +23,9 @@ pub(crate) const FAMILIES: [Family; 9] = [
     Family::Mixed,
 ];
 
+/// The families with charges that are no usage, in a source without categories.
+const WITH_SCHEDULE: [Family; 2] = [Family::Fee, Family::Refunds];
+
 /// Alerts before this day are not counted: fees are known from the third month on.
 pub(crate) const FIRST_JUDGED: usize = 84;
 
@@ -49,6 +52,11 @@ impl JudgedSeries {
             })
         };
         FAMILIES.iter().enumerate().flat_map(of_family).collect()
+    }
+
+    /// Whether all of the series is usage.
+    pub(crate) fn is_usage(&self) -> bool {
+        !WITH_SCHEDULE.contains(&self.family)
     }
 
     fn new(family: Family, noise: f64, random: &mut RandomStream) -> JudgedSeries {
