@@ -99,7 +99,9 @@ fn static_widths(known: &[WeeklyPrices]) -> [f64; 2] {
     let change = |pair: &[Option<f64>]| Some((pair[1]? / pair[0]?).ln().abs());
     let mut changes: Vec<f64> = known.iter().flat_map(|weeks| weeks.windows(2).filter_map(change)).collect();
     changes.sort_by(f64::total_cmp);
-    [0.80, 0.95].map(|level| changes[((changes.len() - 1) as f64 * level) as usize])
+    // A family without any change has no outlook to compare either.
+    let Some(last) = changes.len().checked_sub(1) else { return [0.0; 2] };
+    [0.80, 0.95].map(|level| changes[(last as f64 * level) as usize])
 }
 
 fn print(ours: &MethodScores, plain: &MethodScores) {
