@@ -92,7 +92,7 @@ fn columns_of_month() -> String {
 /// The daily sums of lines in the table `line`.
 const SUMS: &str = "SELECT date_trunc('day', charge_period_start) AS charge_period_start, bill, \
     billing_currency, billing_account_id, sub_account_id, service_name, \
-    CAST(NULL AS VARCHAR) AS region_id, CAST(NULL AS VARCHAR) AS usage_type, \
+    region_id, usage_type, \
     charge_category, charge_class, charge_frequency, line_item_type, \"tag:user:^name\", \"tag:^name\", \
     sum(billed_cost)::DECIMAL(38,18) AS billed_cost, \
     coalesce(sum(coalesce(effective_cost, CASE WHEN charge_category IN ('Usage', 'Tax', 'Credit') \
