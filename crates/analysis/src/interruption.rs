@@ -47,7 +47,7 @@ impl BandTrend {
     pub fn word(self) -> &'static str {
         match self {
             BandTrend::Rising => "rising",
-            BandTrend::Steady => "steady",
+            BandTrend::Steady => "unchanged",
             BandTrend::Falling => "falling",
         }
     }
@@ -73,7 +73,7 @@ mod tests {
         check(&[(0, 1), (30, 2), (59, 3)], None);
         check(&[(0, 1), (30, 2), (60, 3)], Some("rising"));
         check(&[(0, 3), (30, 2), (60, 2)], Some("falling"));
-        check(&[(0, 2), (30, 2), (60, 2)], Some("steady"));
-        check(&[(0, 1), (30, 4), (60, 1)], Some("steady"));
+        check(&[(0, 2), (30, 2), (60, 2)], Some("unchanged"));
+        check(&[(0, 1), (30, 4), (60, 1)], Some("unchanged"));
     }
 }
