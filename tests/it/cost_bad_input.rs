@@ -273,7 +273,7 @@ fn thin_and_odd_bills_are_answered_with_their_limits() {
             ("forecast --by type", 4, "the bills state no usage_type", stated),
             ("anomalies --by account", 4, "the bills state no sub_account_id", stated),
             ("calendar --filter region=us-east-1", 4, "the bills state no region_id", stated),
-            ("cost --by tag:team", 2, "no charge has a tag", "import"),
+            ("cost --by tag:team", 4, "not collected: the bills state no tags", stated),
         ],
     );
 }

@@ -65,9 +65,10 @@ impl SpotPriceWindow {
         let mut last_price = None;
         for (at, found) in observed.iter().enumerate() {
             let next = observed.get(at + 1).map_or(until, |next| next.at);
+            let end = next.min(domain::later(found.at, trust));
             window.push(&mut reached, found.at, None);
-            window.push(&mut reached, next.min(domain::later(found.at, trust)), found.price);
-            if let Some(price) = found.price {
+            window.push(&mut reached, end, found.price);
+            if let Some(price) = found.price.filter(|_| end > from) {
                 let is_change = last_price.is_some_and(|last| last != price);
                 window.changes += usize::from(is_change && found.at > from);
                 last_price = Some(price);
@@ -99,7 +100,7 @@ impl SpotPriceWindow {
         self.now
     }
 
-    /// Number of observations in the window with another price than the last known one.
+    /// Number of observations in the window with another price than the last one that applied in it.
     pub fn changes(&self) -> usize {
         self.changes
     }

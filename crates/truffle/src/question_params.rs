@@ -3,7 +3,7 @@
 use catalog::{
     ParamError, ParamKind, Question, QuestionParam, Value, ValueType, bare_tag_key, is_alike_tag_key,
 };
-use console::{Failure, nearest, suggest_closest};
+use console::{Failure, FailureKind, nearest, suggest_closest};
 
 use crate::CommandPorts;
 
@@ -144,13 +144,18 @@ fn check_value(param: &QuestionParam, text: &str, ports: &CommandPorts<'_>) -> R
     }
 }
 
-/// Refuses a dimension of costs if no charge has a tag with one of its keys. Without any tags in
-/// the bills, all charges are untagged.
+/// Refuses a dimension of costs if no charge has a tag with one of its keys. Bills without any tag
+/// say nothing about tags: they may have been collected without them.
 pub(crate) fn check_tag_keys(name: &str, keys: &[String], ports: &CommandPorts<'_>) -> Result<(), Failure> {
     let valid = names(ports, "cost/tag-keys")?;
     let known = |key: &String| valid.iter().any(|name| is_spelling(&ParamKind::TagKey, key, name));
-    if valid.is_empty() || keys.iter().any(known) {
+    if keys.iter().any(known) {
         return Ok(());
+    }
+    if valid.is_empty() {
+        return Err(Failure::new(FailureKind::Data, "not collected: the bills state no tags").hint(
+            "activate cost allocation tags in AWS Billing; days from Cost Explorer state their --by alone",
+        ));
     }
     let frequent = valid[..valid.len().min(LISTED_VALUES)].join(", ");
     let closest = keys.first().and_then(|key| nearest(key, valid.iter().map(String::as_str)));
