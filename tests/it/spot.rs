@@ -215,9 +215,9 @@ fn a_zone_without_an_offer_another_currency_or_an_ended_price_never_wins() {
         columns(&desk, line, names),
         ["eu-west-1,euw1-az1,0.031,USD", "us-east-1,use1-az2,0.035,USD", "cn-north-1,cnn1-az1,0.0001,CNY"]
     );
-    import(&desk, &Statement::List("quarantined.csv", "2026-11-05", "0.0001"));
+    import(&desk, &Statement::List("quarantined.csv", "2026-11-05", "0.0000"));
     let listed = columns(&desk, "arbitrage m7i.large --region us-east-1,eu-west-1", "region,price_per_hour");
-    assert_eq!(listed, ["us-east-1,0.11", "eu-west-1,0.1124"], "0.0001 is quarantined");
+    assert_eq!(listed, ["us-east-1,0.11", "eu-west-1,0.11235"], "a price of 0 is quarantined");
 }
 
 #[test]
