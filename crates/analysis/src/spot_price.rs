@@ -100,7 +100,8 @@ impl SpotPriceWindow {
         self.now
     }
 
-    /// Number of observations in the window with another price than the last one that applied in it.
+    /// Number of observations in the window with another price than the last one that applied
+    /// in it.
     pub fn changes(&self) -> usize {
         self.changes
     }
