@@ -17,11 +17,14 @@ pub enum PlanKind {
 pub enum PlanPayment {
     /// Every hour.
     #[default]
-    NoUpfront,
+    #[value(name = "no-upfront")]
+    Hourly,
     /// Half at the start, the rest every hour.
-    PartialUpfront,
+    #[value(name = "partial-upfront")]
+    Partial,
     /// All at the start.
-    AllUpfront,
+    #[value(name = "all-upfront")]
+    Whole,
 }
 
 /// A Savings Plan.
@@ -67,9 +70,9 @@ impl PlanKind {
 impl PlanPayment {
     pub(crate) fn name(self) -> &'static str {
         match self {
-            PlanPayment::NoUpfront => "no-upfront",
-            PlanPayment::PartialUpfront => "partial-upfront",
-            PlanPayment::AllUpfront => "all-upfront",
+            PlanPayment::Hourly => "no-upfront",
+            PlanPayment::Partial => "partial-upfront",
+            PlanPayment::Whole => "all-upfront",
         }
     }
 }

@@ -5,7 +5,11 @@
 //!
 //! Argument: `--seed N`, by default 1.
 
-#![allow(clippy::disallowed_macros, reason = "a measurement prints")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a measurement prints and reads arguments"
+)]
 
 #[allow(dead_code, reason = "shared with the measurement of forecasts")]
 #[path = "../models/random.rs"]

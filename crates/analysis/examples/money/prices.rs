@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use analysis::WeeklyPrices;
 
+/// Instance type, region and zone.
+type PlaceKey<'a> = (&'a str, &'a str, &'a str);
+/// Prices with the number of their week.
+type NumberedPrices = Vec<(usize, f64)>;
+
 /// The prices of one instance type in one zone.
 pub(crate) struct PriceSeries {
     pub(crate) instance_type: String,
@@ -22,7 +27,7 @@ impl PriceTable {
     /// out.
     pub(crate) fn read(path: &str) -> Result<PriceTable, String> {
         let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
-        let mut series: BTreeMap<(&str, &str, &str), Vec<(usize, f64)>> = BTreeMap::new();
+        let mut series: BTreeMap<PlaceKey<'_>, NumberedPrices> = BTreeMap::new();
         for line in text.lines() {
             let cells: Vec<&str> = line.split(',').collect();
             let [name, region, zone, week, price] = cells.as_slice() else {
@@ -34,7 +39,7 @@ impl PriceTable {
             }
         }
         let last = series.values().flatten().map(|(week, _)| *week).max().ok_or("no prices")?;
-        let of = |((name, region, _), known): ((&str, &str, &str), Vec<(usize, f64)>)| {
+        let of = |((name, region, _), known): (PlaceKey<'_>, NumberedPrices)| {
             let mut weeks = vec![None; last + 1];
             known.into_iter().for_each(|(week, price)| weeks[week] = Some(price));
             PriceSeries { instance_type: name.into(), region: region.into(), weeks }
