@@ -1,8 +1,6 @@
 //! Runs `truffle capacity` against facts in memory.
 
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use catalog::rows::{
     CapacityBlockRow, CollectionRunRow, FreeReservationRow, QuotaRow, RegionAccessRow, RegionOfferRow,
@@ -16,24 +14,10 @@ use domain::Timestamp;
 
 use super::capacity::{CapacityArgs, run_capacity};
 use crate::CommandPorts;
-use crate::cost_sample::settings;
+use crate::cost_sample::{TestOutput, settings};
 
 const NOW: &str = "2026-11-20T10:00:00Z";
 const ACCOUNT: &str = "111122223333";
-
-#[derive(Clone, Default)]
-struct CapacityOutput(Arc<Mutex<Vec<u8>>>);
-
-impl Write for CapacityOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[derive(Parser)]
 struct CapacityCommandLine {
@@ -136,7 +120,7 @@ fn run(line: &str) -> (Result<Exit, Failure>, String) {
     let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
     let ask = warehouse();
     let ports = CommandPorts { ask: &ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (CapacityOutput::default(), CapacityOutput::default());
+    let (out, err) = (TestOutput::default(), TestOutput::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: true };
     let mut printer = Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err));
     let typed = CapacityCommandLine::try_parse_from(["capacity"].into_iter().chain(line.split(' ')));
@@ -144,7 +128,7 @@ fn run(line: &str) -> (Result<Exit, Failure>, String) {
     let done = run_capacity(&args, &ports, &mut printer, now);
     printer.flush().unwrap();
     drop(printer);
-    (done, String::from_utf8(out.0.lock().unwrap().clone()).unwrap())
+    (done, out.text())
 }
 
 /// Checks verdict, rule and explanation of m7i.large in a region.

@@ -1,8 +1,6 @@
 //! Runs `truffle price` against prices in memory.
 
-use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use catalog::rows::{
     CollectionRunRow, DiscountRow, PriceChangeRow, PurchaseOptionRow, RegionOfferRow, RegionRow,
@@ -15,23 +13,9 @@ use domain::{Decimal, Timestamp};
 
 use super::price::{PriceOptionsArgs, run_price};
 use crate::CommandPorts;
-use crate::cost_sample::settings;
+use crate::cost_sample::{TestOutput, settings};
 
 const NOW: &str = "2026-11-20T10:00:00Z";
-
-#[derive(Clone, Default)]
-struct PriceOutput(Arc<Mutex<Vec<u8>>>);
-
-impl Write for PriceOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[derive(Parser)]
 struct PriceCommandLine {
@@ -161,7 +145,7 @@ fn run(ask: &MemoryAsk, line: &str, format: OutputFormat) -> (Result<Exit, Failu
     let now: Timestamp = NOW.parse().unwrap();
     let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
     let ports = CommandPorts { ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (PriceOutput::default(), PriceOutput::default());
+    let (out, err) = (TestOutput::default(), TestOutput::default());
     let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
     let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
     let typed = PriceCommandLine::try_parse_from(["price"].into_iter().chain(line.split(' ')));
@@ -169,8 +153,7 @@ fn run(ask: &MemoryAsk, line: &str, format: OutputFormat) -> (Result<Exit, Failu
         run_price(&typed.unwrap_or_else(|error| panic!("{line}: {error}")).price, &ports, &mut printer, now);
     printer.flush().unwrap();
     drop(printer);
-    let text = |output: PriceOutput| String::from_utf8(output.0.lock().unwrap().clone()).unwrap();
-    (done, text(out), text(err))
+    (done, out.text(), err.text())
 }
 
 /// Returns the wanted columns of a CSV answer, one line per row.
