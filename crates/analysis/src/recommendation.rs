@@ -382,11 +382,11 @@ mod tests {
         }
 
         #[test]
-        fn the_order_of_the_candidates_and_new_names_change_nothing(drawn in drawn(), seed in any::<u64>()) {
+        fn the_order_of_the_candidates_and_new_names_change_nothing(drawn in drawn(), mix in any::<u64>()) {
             let (short, long) = (names(drawn.len(), 0), names(drawn.len(), 500));
             let expected = order(&candidates(&drawn, &short));
             let mut mixed: Vec<usize> = (0..drawn.len()).collect();
-            mixed.sort_by_key(|at| (*at as u64).wrapping_mul(seed | 1).rotate_left(17));
+            mixed.sort_by_key(|at| (*at as u64).wrapping_mul(mix | 1).rotate_left(17));
             let renamed = candidates(&drawn, &long);
             let mixed: Vec<PickCandidate<'_>> = mixed.into_iter().map(|at| renamed[at].clone()).collect();
             let found = order(&mixed);
