@@ -47,6 +47,7 @@ pub const QUESTIONS: &[Question] = questions![
     "offering/zones",
     "price/changes",
     "price/cheapest-regions",
+    "price/commitments",
     "price/current",
     "price/discounts",
     "price/held",
@@ -91,8 +92,8 @@ pub mod rows {
     use domain::{Decimal, Timestamp};
 
     pub use crate::purchase_rows::{
-        CapacityBlockRow, DiscountRow, FreeReservationRow, PriceChangeRow, PurchaseOptionRow, QuotaRow,
-        RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+        CapacityBlockRow, CheapestCommitmentRow, DiscountRow, FreeReservationRow, PriceChangeRow,
+        PurchaseOptionRow, QuotaRow, RegionAccessRow, RegionOfferRow, TypeBenchmarkRow, VcpuUsageRow,
     };
     pub use crate::spot_rows::{
         InterruptionBandRow, SpotLatestRow, SpotStepRow, SpotWeekRow, TypeOfferRow, TypePriceRow,

@@ -446,24 +446,16 @@ fn explain_no_place(
         return explain_no_prices(types[0], spot, offers, ports);
     }
     let dataset = scope.market.dataset();
-    let own = ports.settings.region.value.to_string();
-    let collect = collect_command(dataset, if scope.regions == "all" { &own } else { scope.regions });
-    let sources = region_scope::sources(ports, scope.regions)?;
-    if sources.iter().any(|source| source.dataset == dataset) {
-        return Ok(no_match(format!(
-            "no match: no such price of {names} for {} in the collected {dataset} data",
-            scope.os
-        ))
-        .hint(format!("{collect}; or try another --os or --market")));
-    }
-    let later = region_scope::sources(&ports.at_any_time(), scope.regions)?;
-    let later = later.iter().filter(|source| source.dataset == dataset);
-    Ok(match later.map(|source| source.observed_from).min() {
-        Some(first) => Failure::new(
-            FailureKind::Data,
-            format!("not observed by {}: {dataset} begins at {first}", ports.as_of),
-        )
-        .hint(format!("choose --as-of {} or a later day", first.strftime("%Y-%m-%d"))),
-        None => Failure::new(FailureKind::Data, format!("not collected yet: {dataset}")).hint(collect),
+    Ok(match region_scope::uncollected(dataset, scope.regions, ports)? {
+        Some(failure) => failure,
+        None => {
+            let own = ports.settings.region.value.as_str();
+            let collect = collect_command(dataset, if scope.regions == "all" { own } else { scope.regions });
+            no_match(format!(
+                "no match: no such price of {names} for {} in the collected {dataset} data",
+                scope.os
+            ))
+            .hint(format!("{collect}; or try another --os or --market"))
+        }
     })
 }

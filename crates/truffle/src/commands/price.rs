@@ -8,7 +8,7 @@ use crate::CommandPorts;
 use crate::answer_columns::{
     CellColumn, FLOAT, INT, MONEY, TEXT, TIME, ValueColumn, has_several, page_of, table_of,
 };
-use crate::columns::exact_money;
+use crate::columns::{exact_money, exact_money_cell};
 use crate::commands::price_history::show_history;
 use crate::cost_text::percent_cell;
 use crate::discount_book::{CustomerTerms, DiscountArgs, note_discounts};
@@ -284,15 +284,7 @@ fn price_cell(compared: &ComparedOption) -> String {
     match (compared.price_per_hour, option.currency.as_deref()) {
         (None, _) if mark.is_some() => "quarantined".into(),
         (None, _) => "unknown".into(),
-        (Some(price), currency) => {
-            let number = exact_money(price);
-            let shown = match currency {
-                Some("USD") => format!("${number}"),
-                Some(currency) => format!("{currency} {number}"),
-                None => number,
-            };
-            shown + mark.unwrap_or_default()
-        }
+        (Some(price), currency) => exact_money_cell(price, currency) + mark.unwrap_or_default(),
     }
 }
 
