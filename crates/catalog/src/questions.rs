@@ -256,6 +256,10 @@ pub mod rows {
             reason: Option<String>,
             /// The price per hour; `None` without one.
             price_per_hour: Option<Decimal>,
+            /// The account that used the hours; `None` without a price or an account.
+            account_id: Option<String>,
+            /// Day of the price; `None` without one.
+            priced_on: Option<Timestamp>,
             /// The cost in the bill.
             actual_cost: ChargeAmount,
             /// The hours; `None` if a line does not state its quantity.
