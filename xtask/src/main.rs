@@ -47,6 +47,7 @@ cargo xtask attacks SCRIPTS [--programs FOLDER]
                                of that folder [default: build them]
 cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                    | anomalies [--seed N | --calibrate] | commitment [--seed N] | money [FOLDER]
+                   | recommend [--seed N]
                    | --imports [--offer-megabytes N] [--bill-rows N]
                    | --spot-history FILE [--growth]]
                                measure ratios against DuckDB alone (builds in release mode);
@@ -59,6 +60,7 @@ cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                                answer over three months of 100,000 lines;
                                money: spot prices, regions and interruption rates, on the real data of a
                                folder [default: ../shared/data];
+                               recommend: runtimes and choices of types, on the runs of ../shared/data;
                                --imports: only invented price lists and bills of that size;
                                --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 

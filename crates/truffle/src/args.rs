@@ -13,6 +13,7 @@ use crate::commands::{
     cost, export, forecast, plan, price, query, regions, report, saved, schema, search, show, spot, status,
     trends, whatif, zones,
 };
+use crate::recommend::RecommendArgs;
 
 /// Search, compare and query EC2 instance types, prices and history, without a network.
 ///
@@ -55,6 +56,7 @@ pub enum Command {
     Search(Box<search::SearchArgs>),
     Compare(compare::CompareArgs),
     Show(show::ShowArgs),
+    Recommend(Box<RecommendArgs>),
     Price(price::PriceOptionsArgs),
     Capacity(capacity::CapacityArgs),
     Regions(regions::RegionsArgs),

@@ -51,6 +51,7 @@ mod purchase_options;
 mod question_columns;
 mod question_params;
 pub mod range;
+pub mod recommend;
 mod region_scope;
 mod repl;
 mod run;

@@ -18,6 +18,7 @@ use crate::commands::{
 use crate::output_file::OutputFile;
 use crate::plan_file::PlanFile;
 use crate::ports::failure;
+use crate::recommend::run_recommend;
 use crate::usage::{as_of_without_effect, flag_without_effect};
 use crate::user_files::{self, SavedSearch, UserFile};
 use crate::{Command, CommandPorts, Ports, TruffleArgs};
@@ -142,6 +143,7 @@ fn dispatch(
     match &args.command {
         Command::Search(args) => search::run_search(args, ports, printer, now),
         Command::Compare(args) => compare::run_compare(args, ports, printer, now),
+        Command::Recommend(args) => run_recommend(args, ports, printer, now),
         Command::Show(args) => show::run_show(args, ports, printer, now),
         Command::Capacity(args) => capacity::run_capacity(args, ports, printer, now),
         Command::Price(args) => price::run_price(args, ports, printer, now),

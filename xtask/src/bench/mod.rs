@@ -6,6 +6,7 @@ mod commitment;
 mod imports;
 mod money;
 mod offers;
+mod recommend;
 mod spawn;
 
 use std::fs;
@@ -41,7 +42,7 @@ impl BenchPlan {
         let mut plan =
             BenchPlan { history: None, growth: false, megabytes: 450, rows: 5_000_000, imports_only: false };
         let expected = "expected: cargo xtask bench [sandbox | lifecycle | models | anomalies | commitment \
-                        | money \
+                        | money | recommend \
                         | --imports [--offer-megabytes N] \
                         [--bill-rows N] | --spot-history FILE [--growth]]";
         let mut words = words.iter();
@@ -76,6 +77,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
     }
     if let ["money", arguments @ ..] = words {
         return money::run(arguments);
+    }
+    if let ["recommend", arguments @ ..] = words {
+        return recommend::run(arguments);
     }
     let plan = BenchPlan::read(words)?;
     build()?;
