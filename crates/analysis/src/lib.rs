@@ -1,7 +1,8 @@
 //! Daily costs: what a month will cost, what was unusual, and why a cost changed. Prices: from when
 //! on a way to pay costs less than another one, the effect of a customer's discounts, spot prices
 //! by time, and the commitment that would have paid. Capacity: whether instances can be had in a
-//! region. Recommendations: the picks that satisfy all needs, cheapest first.
+//! region. Recommendations: the picks that satisfy all needs, cheapest first. Runtimes: how long a
+//! job runs on another type, count or input.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -32,6 +33,7 @@ mod persistence;
 mod purchase_options;
 mod recommendation;
 mod regression;
+pub mod runtimes;
 mod schedule;
 mod selection;
 mod series;

@@ -41,6 +41,10 @@ pub fn truffle_command() -> Command {
     let command = command.mut_subcommand("plan", |plan| {
         plan.mut_subcommand("remove", |action| with_candidates(action, &[("names", plans)]))
     });
+    let command = command.mut_subcommand("recommend", |recommend| {
+        let candidates: [(&str, Candidates); 2] = [("types", types), ("region", regions)];
+        recommend.mut_subcommand("runs", |runs| with_candidates(runs, &candidates))
+    });
     subcommands.into_iter().fold(command, |command, (name, arguments)| {
         command.mut_subcommand(name, |subcommand| with_candidates(subcommand, arguments))
     })

@@ -14,7 +14,7 @@ use crate::instance_names::{find_type_name, suggest_type};
 use crate::offer::{self, DatasetSource, RegionOffer};
 
 /// Operating systems with prices.
-const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];
+pub(crate) const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubuntu-pro", "windows"];
 
 /// Regions, and operating system of the prices.
 #[derive(Debug, Clone, Default, Args)]

@@ -7,6 +7,7 @@ mod imports;
 mod money;
 mod needs;
 mod offers;
+mod recommend;
 mod spawn;
 
 use std::fs;
@@ -79,7 +80,8 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
         return money::run(arguments);
     }
     if let ["recommend", arguments @ ..] = words {
-        return needs::run(arguments);
+        needs::run(arguments)?;
+        return recommend::run(arguments);
     }
     let plan = BenchPlan::read(words)?;
     build()?;

@@ -6,6 +6,12 @@ mod metric;
 mod needs;
 mod no_pick;
 mod picks;
+/// `truffle recommend runs`.
+pub mod runs;
+mod runs_answer;
+mod runs_file;
+#[cfg(test)]
+mod runs_tests;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +19,7 @@ use std::collections::BTreeSet;
 
 use analysis::{PickCandidate, Recommendation, recommend};
 use catalog::TypeFacts;
-use clap::Args;
+use clap::{Args, Subcommand};
 use console::{Exit, Failure, OutputFormat, Printer};
 use domain::Timestamp;
 
@@ -21,6 +27,7 @@ use self::answer::{currency_of, picks_of};
 pub use self::flags::PickTermArgs;
 use self::needs::PickNeeds;
 use self::picks::{MarketPrices, PurchasePick};
+use self::runs::RecommendRunsArgs;
 use crate::CommandPorts;
 use crate::commands::search::{note_not_offered, read_words};
 use crate::filter::{FilterArgs, SearchFilters};
@@ -41,8 +48,11 @@ use crate::words::{self, GRAMMAR, ParsedWords, SearchVocabulary};
 /// If nothing fits, the answer names the need that removed the last type, and the cheapest single
 /// relaxation.
 #[derive(Debug, Args)]
-#[command(after_help = GRAMMAR)]
+#[command(after_help = GRAMMAR, args_conflicts_with_subcommands = true)]
 pub struct RecommendArgs {
+    /// Another origin of the recommendation than needs.
+    #[command(subcommand)]
+    pub origin: Option<RecommendOrigin>,
     /// Names, globs, regular expressions and plain words
     pub words: Vec<String>,
     /// The way to pay, the use, and the measured performance.
@@ -56,6 +66,13 @@ pub struct RecommendArgs {
     pub filters: FilterArgs,
 }
 
+/// Origins of a recommendation beside needs.
+#[derive(Debug, Subcommand)]
+pub enum RecommendOrigin {
+    /// Recommend a type and a count from measured runs
+    Runs(RecommendRunsArgs),
+}
+
 /// Runs `truffle recommend`.
 pub fn run_recommend(
     args: &RecommendArgs,
@@ -63,6 +80,9 @@ pub fn run_recommend(
     printer: &mut Printer,
     now: Timestamp,
 ) -> Result<Exit, Failure> {
+    if let Some(RecommendOrigin::Runs(args)) = &args.origin {
+        return runs::run_recommend_runs(args, ports, printer, now);
+    }
     args.terms.check()?;
     let otherwise = ports.settings.region.value.as_str();
     let typed = args.place.regions(&words::regions(&args.words), otherwise)?;
