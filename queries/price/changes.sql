@@ -7,41 +7,7 @@
 -- $tenancy shared|dedicated|host = shared  tenancy
 -- $as_of timestamp = now  use statements at or before this instant
 WITH stated AS (
-    SELECT
-        'price' AS dataset,
-        region,
-        term AS purchase,
-        offering_class,
-        lease_years,
-        payment,
-        price_per_hour,
-        currency,
-        observed_at,
-        source,
-        valid_from,
-        valid_until,
-        run_id
-    FROM price_history
-    WHERE instance_type = $type AND os = $os AND tenancy = $tenancy AND software = 'none' AND licence <> 'byol'
-        AND valid_from <= $as_of
-    UNION ALL
-    SELECT
-        'savings_plan',
-        region,
-        plan || '-savings-plan',
-        NULL,
-        lease_years,
-        payment,
-        price_per_hour,
-        currency,
-        observed_at,
-        source,
-        valid_from,
-        valid_until,
-        run_id
-    FROM savings_plan_history
-    WHERE instance_type = $type AND os = $os AND tenancy = $tenancy AND software = 'none' AND licence <> 'byol'
-        AND valid_from <= $as_of
+    SELECT * FROM price_of_type($type, $os, $tenancy) WHERE valid_from <= $as_of
 ),
 compared AS (
     SELECT *, lag(price_per_hour) OVER series AS price_before

@@ -6,17 +6,18 @@
 -- $tenancy shared|dedicated|host = shared  tenancy
 -- $as_of timestamp = now  use the newest data at or before this instant
 WITH listed AS (
-    SELECT term, lease_years, payment, offering_class, price_per_hour, upfront_price, currency, observed_at, source
-    FROM price_history
-    WHERE instance_type = $type AND region = $region AND os = $os AND tenancy = $tenancy
-        AND software = 'none' AND licence <> 'byol'
-        AND valid_at(valid_from, valid_until, $as_of)
-    UNION ALL
-    SELECT plan || '-savings-plan', lease_years, payment, NULL, price_per_hour, NULL, currency, observed_at, source
-    FROM savings_plan_history
-    WHERE instance_type = $type AND region = $region AND os = $os AND tenancy = $tenancy
-        AND software = 'none' AND licence <> 'byol'
-        AND valid_at(valid_from, valid_until, $as_of)
+    SELECT
+        purchase AS term,
+        lease_years,
+        payment,
+        offering_class,
+        price_per_hour,
+        upfront_price,
+        currency,
+        observed_at,
+        source
+    FROM price_of_type($type, $os, $tenancy)
+    WHERE region = $region AND valid_at(valid_from, valid_until, $as_of)
 )
 SELECT
     listed.*,

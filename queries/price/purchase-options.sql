@@ -10,7 +10,7 @@
 WITH listed AS (
     SELECT
         region,
-        term AS purchase,
+        purchase,
         offering_class,
         lease_years,
         payment,
@@ -19,24 +19,8 @@ WITH listed AS (
         currency,
         observed_at,
         source
-    FROM price_history
-    WHERE instance_type = $type AND os = $os AND tenancy = $tenancy AND software = 'none' AND licence <> 'byol'
-        AND valid_at(valid_from, valid_until, $as_of)
-    UNION ALL
-    SELECT
-        region,
-        plan || '-savings-plan',
-        NULL,
-        lease_years,
-        payment,
-        price_per_hour,
-        NULL,
-        currency,
-        observed_at,
-        source
-    FROM savings_plan_history
-    WHERE instance_type = $type AND os = $os AND tenancy = $tenancy AND software = 'none' AND licence <> 'byol'
-        AND valid_at(valid_from, valid_until, $as_of)
+    FROM price_of_type($type, $os, $tenancy)
+    WHERE valid_at(valid_from, valid_until, $as_of)
 ),
 quarantined AS (
     SELECT region, currency, price_per_hour, observed_at, source

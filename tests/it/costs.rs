@@ -47,11 +47,13 @@ pub(crate) const EARLY: [BillStatement; 5] = [
     ("nov-1.csv", "2026-11", 10, 1, "2026-11-11"),
 ];
 
-/// The statements after 12 November: a correction, and a newer one of the running month.
-pub(crate) const LATE: [BillStatement; 3] = [
+/// The statements after 12 November: a correction, newer ones of the running month, and one that
+/// lacks most of the usage of its days.
+pub(crate) const LATE: [BillStatement; 4] = [
     ("oct-3.csv", "2026-10", 31, 7, "2026-11-15"),
     ("nov-2.csv", "2026-11", 15, 3, "2026-11-16"),
     ("nov-3.csv", "2026-11", 19, 2, "2026-11-20"),
+    ("nov-0.csv", "2026-11", 10, 0, "2026-11-14"),
 ];
 
 /// The same usage as in `nov-1.csv`, and that of nine days more.
@@ -90,7 +92,7 @@ fn answers_to(desk: &Desk, lines: &[&str], flags: &[&str]) -> Vec<(String, i32, 
 
 #[test]
 fn statements_dated_after_the_instant_of_an_answer_change_none_in_any_order() {
-    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
         let desk = Desk::default();
         EARLY.iter().for_each(|statement| import(&desk, statement));
         let set = ["budget", "set", "all", "--amount", "100", "--actual", "50,100"];
