@@ -1,7 +1,7 @@
 -- Puts daily sums before the lines of the files that have them, for one question and in this
 -- connection only. charge_history has the lines of the other files. loose_tags has the tags of a
 -- line without a column; tag_lines counts the lines of a row for each tag without a column in the
--- sums.
+-- sums; of_value is the asked tag's value in rows by its values.
 CREATE OR REPLACE TEMP VIEW charge_sum_history AS
 {parts};
 
@@ -17,6 +17,12 @@ WHERE valid_at(valid_from, valid_until, instant)
 
 CREATE OR REPLACE TEMP MACRO charge_sum_of_tag(wanted, instant, asked) AS TABLE
 SELECT *, {value} AS tag_value FROM charge_sum_of_month(wanted, instant);
+
+CREATE OR REPLACE TEMP MACRO charge_total_of_tag(wanted, instant, asked) AS TABLE
+SELECT
+    billing_currency, charge_category, billed_cost, counted_effective_cost, lines, counted_lines, stated_lines,
+    coalesce({value}, of_value) AS tag_value
+FROM charge_sum_of_month(wanted, instant);
 
 CREATE OR REPLACE TEMP MACRO lines_with(tag, lines) AS coalesce(sum(lines) FILTER (tag IS NOT NULL), 0);
 

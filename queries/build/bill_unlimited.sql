@@ -1,4 +1,5 @@
 -- Removes the limit of bill_view.sql and the macros of bill_tags.sql and bill_sums.sql.
+DROP MACRO TABLE IF EXISTS temp.charge_total_of_tag;
 DROP MACRO TABLE IF EXISTS temp.charge_sum_of_tag;
 DROP MACRO TABLE IF EXISTS temp.charge_sum_of_month;
 DROP VIEW IF EXISTS temp.charge_sum_history;

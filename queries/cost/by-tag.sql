@@ -16,7 +16,7 @@ WITH part AS (
         sum(counted_lines) AS counted_lines,
         sum(stated_lines) AS stated_lines,
         sum(lines) AS lines
-    FROM charge_sum_of_tag($month, $as_of, $tag)
+    FROM charge_total_of_tag($month, $as_of, $tag)
     GROUP BY ALL
 )
 SELECT

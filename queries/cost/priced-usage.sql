@@ -18,14 +18,14 @@ SELECT
     pricing_unit,
     CASE
         WHEN $metric = 'billed_cost' THEN sum(billed_cost)
-        WHEN count(counted_effective_cost) = count(*) THEN sum(counted_effective_cost)
+        WHEN sum(counted_lines) = sum(lines) THEN sum(counted_effective_cost)
     END AS cost,
-    CASE WHEN count(list_cost) = count(*) THEN sum(list_cost) END AS list_cost,
+    CASE WHEN sum(listed_lines) = sum(lines) THEN sum(list_cost) END AS list_cost,
     CASE
-        WHEN count(pricing_quantity) = count(*) THEN CAST(sum(pricing_quantity) AS DECIMAL(38, 9))
+        WHEN sum(quantity_lines) = sum(lines) THEN CAST(sum(pricing_quantity) AS DECIMAL(38, 9))
     END AS quantity,
-    count(*) AS lines
-FROM charge_of_month('all', $as_of)
+    CAST(sum(lines) AS BIGINT) AS lines
+FROM charge_sum_of_month('all', $as_of)
 WHERE charge_period_start >= CAST($since AS DATE)
     AND charge_period_start < CAST($until AS DATE) + INTERVAL 1 DAY
 GROUP BY ALL

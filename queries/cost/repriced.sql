@@ -3,7 +3,8 @@
 -- region, operating system, tenancy, licence and software in the currency of the bill, and is the
 -- newest one that was valid when the usage began, by the price list's own dates. Spot takes the
 -- cheapest zone with an observation of the seven days before. price_per_hour is null for lines that
--- keep their cost, and `reason` is why. Currencies are never added.
+-- keep their cost, and `reason` is why. Hours with a price have a row for each account and day of
+-- the price, because own discounts depend on both. Currencies are never added.
 -- $month month = latest  billing month such as 2026-11, latest or all
 -- $region region = own  region code, or own
 -- $map texts = none  families or types to replace, such as m5=m7g, separated by commas
@@ -44,6 +45,7 @@ line AS (
         charge_period_start,
         operation,
         region_id,
+        sub_account_id,
         coalesce(instance_type, nullif(split_part(usage_type, ':', 2), '')) AS instance_type,
         CASE
             WHEN regexp_matches(usage_type, '(^|-)BoxUsage(:|$)') THEN 'shared'
@@ -161,6 +163,8 @@ SELECT
         WHEN priced.price_per_hour IS NULL THEN 'no price'
     END AS reason,
     priced.price_per_hour,
+    CASE WHEN priced.price_per_hour IS NOT NULL THEN target.sub_account_id END AS account_id,
+    CASE WHEN priced.price_per_hour IS NOT NULL THEN date_trunc('day', target.priced_at) END AS priced_on,
     sum(target.billed_cost) AS actual_cost,
     CASE WHEN count(target.pricing_quantity) = count(*)
         THEN CAST(sum(target.pricing_quantity) AS DECIMAL(38, 9)) END AS quantity,
@@ -175,4 +179,4 @@ LEFT JOIN priced
 GROUP BY ALL
 ORDER BY
     target.service_name, target.line_type, target.billing_currency, own_type, instance_type, region, os,
-    reason, price_per_hour
+    reason, price_per_hour, account_id, priced_on

@@ -6,5 +6,6 @@ SELECT *,
     CAST(counted_effective_cost IS NOT NULL AS BIGINT) AS counted_lines,
     CAST(effective_cost IS NOT NULL AS BIGINT) AS stated_lines,
     CAST(list_cost IS NOT NULL AS BIGINT) AS listed_lines,
+    CAST(pricing_quantity IS NOT NULL AS BIGINT) AS quantity_lines,
     charge_period_start AS newest_start
 FROM charge_of_tag(wanted, instant, asked)

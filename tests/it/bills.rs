@@ -98,7 +98,7 @@ fn a_truncated_bill_changes_nothing() {
     let ran = import(&desk, &broken, "2026-10-04", &[]);
     assert!(ran.code == 4 && ran.err.contains("b.csv: it is cut short"), "{ran:?}");
     assert_eq!(services(&desk, "2026-09", "2026-10-05"), "EC2 1");
-    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=3/month=2026-09"))
+    let left = fs::read_dir(desk.home().join(".local/share/mycelium/lake/charge/v=4/month=2026-09"))
         .unwrap()
         .count();
     assert_eq!(left, 1, "the half-written files are removed");
@@ -384,7 +384,7 @@ fn costs_of_a_day_beside_a_linked_accounts_report_are_mentioned() {
 /// Writes lines of a Cost and Usage Report of October 2026 with varied days, services, kinds and
 /// tags. Each line has a name of its own.
 fn varied_lines(desk: &Desk, name: &str, numbers: impl Iterator<Item = usize>) -> String {
-    let mut text = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/ProductCode,lineItem/UsageType,lineItem/CurrencyCode,lineItem/UnblendedCost,pricing/publicOnDemandCost,savingsPlan/SavingsPlanEffectiveCost,savingsPlan/SavingsPlanARN,identity/LineItemId,product/vcpu,resourceTags/user:Team,resourceTags/user:Name\n".to_string();
+    let mut text = "bill/PayerAccountId,bill/BillingPeriodStartDate,lineItem/UsageAccountId,lineItem/LineItemType,lineItem/UsageStartDate,lineItem/ProductCode,lineItem/UsageType,lineItem/CurrencyCode,lineItem/UnblendedCost,pricing/publicOnDemandCost,savingsPlan/SavingsPlanEffectiveCost,savingsPlan/SavingsPlanARN,identity/LineItemId,product/vcpu,resourceTags/user:Team,resourceTags/user:Name,resourceTags/user:Job\n".to_string();
     for at in numbers {
         let kind = match at % 11 {
             0 => "Tax",
@@ -395,10 +395,12 @@ fn varied_lines(desk: &Desk, name: &str, numbers: impl Iterator<Item = usize>) -
         };
         let plan = if at % 22 == 1 { "0.25,arn:plan" } else { "," };
         let listed = if at % 5 == 0 { String::new() } else { format!("{}.5", at % 17) };
+        // Sums by day and job would be as many rows as lines.
+        let job = if at % 5 == 3 { String::new() } else { format!("job-{}", at % 90) };
         let team = if at % 7 == 0 { String::new() } else { format!("team-{}", at % 3) };
         text += &format!(
             "{PAYER},2026-10-01T00:00:00Z,{},{kind},2026-10-{:02}T{:02}:00:00Z,Amazon{},BoxUsage:m5.large,{},\
-             {}.000000000000000{:03},{listed},{plan},id-{at},\"{}\"\"\",{team},host-{at}\n",
+             {}.000000000000000{:03},{listed},{plan},id-{at},\"{}\"\"\",{team},host-{at},{job}\n",
             if at % 2 == 0 { ONE } else { TWO },
             at / 600 + 1,
             at % 24,
@@ -427,6 +429,7 @@ fn answers_of_costs(desk: &Desk) -> Vec<String> {
         ask(&["cost/by-kind"]),
         ask(&["cost/by-service", "--param", "month=2026-10"]),
         ask(&["cost/by-tag", "--param", "tag=Team"]),
+        ask(&["cost/by-tag", "--param", "tag=Job"]),
         ask(&["cost/by-tag", "--param", "tag=user:name"]),
         // It lists the keys there are.
         run(&["cost/by-tag", "--param", "tag=Nowhere"]).err,
@@ -437,7 +440,7 @@ fn answers_of_costs(desk: &Desk) -> Vec<String> {
 }
 
 fn sums_of(desk: &Desk) -> Vec<PathBuf> {
-    let folder = desk.home().join(".local/share/mycelium/lake/charge/v=3/sums=2026-10");
+    let folder = desk.home().join(".local/share/mycelium/lake/charge/v=4/sums=2026-10");
     fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }
 
@@ -462,8 +465,9 @@ fn daily_sums_give_the_answers_of_their_lines_and_end_with_their_statement() {
     }
     assert!(
         expected[5].contains("team-2")
-            && expected[6].contains("host-77")
-            && expected[10].contains("id-1000,")
+            && expected[6].contains("job-89")
+            && expected[7].contains("host-77")
+            && expected[11].contains("id-1000,")
     );
 
     // The report of a linked account ends only its part of the sums, and only from its day on.

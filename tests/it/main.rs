@@ -32,6 +32,7 @@ mod privacy;
 mod programs;
 mod quarantine;
 mod real_bill;
+mod recommend;
 mod requested_datasets;
 mod sandbox;
 mod search;

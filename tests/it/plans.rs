@@ -252,6 +252,47 @@ fn past_usage_keeps_the_price_of_then_until_another_instant_is_asked_for() {
     assert_eq!(answer(&desk, "whatif --month 2026-10 --prices-as-of 2026-11-05"), before);
 }
 
+/// Imports own discounts, stated on a day: id, account, percent, first and last day.
+fn import_discounts(desk: &Desk, day: &str, lines: &str) {
+    let text = format!("discount_id,account_id,percent,starts_on,ends_on\n{lines}");
+    import(desk, "discount", &write(desk, &format!("own-{day}.csv"), &text), &["--observed-at", day]);
+}
+
+#[test]
+fn repriced_hours_have_the_own_discount_of_their_account_on_their_day() {
+    let desk = october("1");
+    import_discounts(
+        &desk,
+        "2026-11-06",
+        "first,,10,2026-10-01,2026-10-15\nother,999988887777,90,,\nmine,111122223333,50,2026-10-31,\n",
+    );
+    let usage = |line: &str| {
+        let rows = answer(&desk, line);
+        rows.into_iter().find(|row| row["line_type"] == "Usage").unwrap()
+    };
+    let sql = "SELECT CAST(sum(list_cost * CASE WHEN charge_period_start < '2026-10-16' THEN 0.9 \
+               WHEN charge_period_start >= '2026-10-31' THEN 0.5 ELSE 1 END) AS VARCHAR) AS own, \
+               CAST(sum(list_cost) AS VARCHAR) AS list \
+               FROM charge WHERE line_item_type = 'Usage' AND instance_type <> 'z9.large'";
+    let out = desk.truffle(&["query", "-o", "json", "-q", sql]).expect_success();
+    let expected = &serde_json::from_str::<Value>(&out).unwrap()[0];
+    let matched = |row: &Value, name: &str| amount(row, name) - amount(row, "unmatched_cost");
+    let eight = |number: Decimal| number.round_dp(8).normalize();
+    let found = usage("whatif --month 2026-10");
+    assert_eq!(eight(matched(&found, "whatif_cost")), eight(amount(expected, "own")));
+    assert_eq!(eight(matched(&found, "whatif_list_cost")), eight(amount(expected, "list")));
+    assert_eq!(amount(&found, "unmatched_cost"), exact("9"), "other lines have no discount");
+    let list = usage("whatif --month 2026-10 --no-discount");
+    assert_eq!(list["whatif_cost"], found["whatif_list_cost"]);
+    assert_eq!(list["whatif_cost"], usage("whatif --month 2026-10 --as-of 2026-11-05")["whatif_cost"]);
+    let at_a_day = usage("whatif --month 2026-10 --prices-as-of 2026-10-20");
+    assert_eq!(eight(matched(&at_a_day, "whatif_cost")), eight(amount(expected, "list")));
+    import_discounts(&desk, "2026-11-07", "a,,10,,\nb,,10,,\n");
+    let tied = desk.truffle(&["whatif", "--month", "2026-10"]);
+    assert_eq!(tied.code, 4, "{tied:?}");
+    assert!(tied.err.contains("the discounts \"a\" and \"b\" apply equally to"), "{tied:?}");
+}
+
 /// The answers as of 12 November.
 fn answers(desk: &Desk) -> Vec<(String, i32, String)> {
     let lines = [
@@ -282,6 +323,7 @@ fn statements_after_the_instant_of_an_answer_change_none_in_any_order() {
     for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
         let desk = october("1");
         import(&desk, "savings-plans", &plans(&desk, "sep.csv", "2026-09-01", &rates("0.7")), &["--whole"]);
+        import_discounts(&desk, "2026-11-01", "edp,,10,,\n");
         let before = answers(&desk);
         assert!(before[0].2.contains(",best,") && before[3].2.contains("Usage"), "{before:?}");
         for at in order {
@@ -293,6 +335,7 @@ fn statements_after_the_instant_of_an_answer_change_none_in_any_order() {
                 1 => {
                     let later = price_list(&desk, "prices.csv", "2026-11-16", &[("m5.large", "0.2")]);
                     import(&desk, "price-list", &later, &["--whole"]);
+                    import_discounts(&desk, "2026-11-17", "edp,,20,,\n");
                 }
                 _ => {
                     let later = report(&desk, "later.csv", "2026-10", hours(&TYPES, "3", 31));

@@ -99,6 +99,7 @@ fn answers(desk: &Desk) -> Vec<(String, String)> {
         "price m7i.large",
         "price m7i.large --history",
         "price m7i.large --no-discount --hours 500",
+        "arbitrage m7i.large",
         "price m7i.large c5.large --region all",
         "capacity m7i.large --region us-east-1,eu-west-1 --count 4",
         "query price/purchase-options --param type=m7i.large",
@@ -220,6 +221,45 @@ fn discounts_are_imported_applied_and_replaced() {
     desk.truffle(&redacted).expect_success();
     let text = fs::read_to_string(desk.home().join("out.csv")).unwrap();
     assert!(!text.contains("edp") && text.contains("15"), "{text}");
+}
+
+#[test]
+fn discounts_apply_to_arbitrage_as_to_prices_and_can_change_the_cheapest_region() {
+    let desk = Desk::default();
+    let ask = |more: &str| {
+        let line = format!("arbitrage m7i.large --region us-east-1,eu-central-1 -o csv -q {more}");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let names =
+            ["region", "price_per_hour", "list_price_per_hour", "discount_id", "worst_premium_percent"];
+        cells(&desk.truffle(&words).expect_success(), &names)
+    };
+    let own = |day: &str, text: &str| {
+        let text = format!("discount_id,account_id,region,purchase,percent\n{text}");
+        import(&desk, "discount", &write(&desk, "own.csv", &text), &["--observed-at", day]).expect_success();
+    };
+    assert_eq!(
+        ask("").iter().map(|row| row.split(' ').next().unwrap()).collect::<Vec<_>>(),
+        ["us-east-1", "eu-central-1"]
+    );
+    let list = ask("");
+    own("2026-11-01", "home,,eu-central-1,on-demand,50\nspot,,,spot,90\nmine,111122223333,us-east-1,,75\n");
+    let found = ask("");
+    assert!(found[0].starts_with("eu-central-1 0.060375 0.12075 home "), "{found:?}");
+    assert!(found[1].starts_with("us-east-1 0.1008 0.1008  "), "{found:?}");
+    assert!(ask("--account 111122223333")[0].starts_with("us-east-1 0.0252 0.1008 mine "));
+    assert_eq!(ask("--no-discount"), list);
+    assert_eq!(ask("--as-of 2026-10-31"), list, "the discounts were stated later");
+    let price = desk.truffle(&["price", "m7i.large", "--region", "eu-central-1", "-o", "csv", "-q"]);
+    let price = cells(&price.expect_success(), &["price_per_hour", "list_price_per_hour", "discount_id"]);
+    assert_eq!(price, ["0.060375 0.12075 home"], "truffle price has the same discount");
+
+    own("2026-11-02", "a,,eu-central-1,,5\nb,,,on-demand,6\n");
+    let tied = desk.truffle(&["arbitrage", "m7i.large"]);
+    assert_eq!(tied.code, 4, "{tied:?}");
+    assert!(
+        tied.err.contains("the discounts \"a\" and \"b\" apply equally to m7i eu-central-1 on-demand"),
+        "{tied:?}"
+    );
 }
 
 /// Lines with a mistake or too little data: the exit code, and a part of the message.

@@ -270,3 +270,27 @@ impl PastOrigin {
         (self.history_days >= LEAST_HISTORY).then(errors)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CANDIDATES, ForecastSpan, OriginForecasts};
+    use crate::{ChargeKind, CostLeaf, DailyCosts, Day};
+
+    /// The run-rate takes the costs as they are. The other candidates clip a fee as an outlier.
+    #[test]
+    fn no_candidate_repeats_a_fee_that_the_schedule_counts() {
+        let (first, through) = (Day::of_date(2023, 1, 1), Day::of_date(2023, 6, 3));
+        let cost = |day: Day| Some(if day == day.month_start() { 130.0 } else { 10.0 });
+        let values = (0..=through - first).map(|index| cost(first + index)).collect();
+        let costs = DailyCosts { first, values };
+        let leaf = CostLeaf { kind: ChargeKind::Uncategorised, costs, plans: Vec::new() };
+        let span = ForecastSpan { through, months: 2 };
+        let found = OriginForecasts::at(&leaf, &span);
+        assert_eq!(span.by_month(&found.scheduled), [0.0, 120.0]);
+        for (candidate, path) in CANDIDATES.iter().zip(&found.paths) {
+            let usage = span.by_month(path);
+            let near = |found: f64, expected: f64| (found - expected).abs() < 0.1;
+            assert!(near(usage[0], 270.0) && near(usage[1], 310.0), "{}: {usage:?}", candidate.name());
+        }
+    }
+}

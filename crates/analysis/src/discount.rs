@@ -2,6 +2,8 @@
 
 use domain::Decimal;
 
+use crate::Day;
+
 /// Decimals of a stored price.
 const PRICE_SCALE: u32 = 10;
 
@@ -33,6 +35,10 @@ pub struct Discount {
     pub purchase: Option<String>,
     /// ISO 4217 code of the currency of the prices that it applies to.
     pub currency: Option<String>,
+    /// First day on which it applies; `None` for any earlier one.
+    pub starts_on: Option<Day>,
+    /// Last day on which it applies; `None` for any later one.
+    pub ends_on: Option<Day>,
     /// The effect.
     pub rate: DiscountRate,
 }
@@ -55,6 +61,8 @@ pub struct DiscountedProduct<'a> {
     pub purchase: &'a str,
     /// ISO 4217 currency code of the price.
     pub currency: &'a str,
+    /// Day of the use.
+    pub day: Day,
 }
 
 /// Two discounts that apply to the same product and are equally specific.
@@ -97,7 +105,9 @@ impl Discount {
             Some(product.currency),
         ];
         let wanted = self.attributes().into_iter().chain([self.currency.as_deref()]);
-        wanted.zip(known).all(|(wanted, known)| wanted.is_none() || wanted == known)
+        let is_in_force = self.starts_on.is_none_or(|first| first <= product.day)
+            && self.ends_on.is_none_or(|last| last >= product.day);
+        is_in_force && wanted.zip(known).all(|(wanted, known)| wanted.is_none() || wanted == known)
     }
 
     /// Returns the number of attributes that are not for any value. The currency does not count:
@@ -151,6 +161,8 @@ mod tests {
             os: of("os"),
             purchase: of("purchase"),
             currency: of("currency"),
+            starts_on: of("starts").map(|day| Day(day.parse().unwrap())),
+            ends_on: of("ends").map(|day| Day(day.parse().unwrap())),
             rate,
         }
     }
@@ -163,6 +175,7 @@ mod tests {
         os: Some("linux"),
         purchase: "on-demand",
         currency: "USD",
+        day: Day(20_000),
     };
 
     #[test]
@@ -197,6 +210,11 @@ mod tests {
         check(&["currency=CNY", "currency=USD"], Ok(Some("b")));
         check(&["currency=USD", ""], Err(["a", "b"]));
         check(&["os=windows"], Ok(None));
+        check(&["starts=20000 ends=20000"], Ok(Some("a")));
+        check(&["starts=20001"], Ok(None));
+        check(&["ends=19999", "ends=20001"], Ok(Some("b")));
+        check(&["family=m7i ends=19999", ""], Ok(Some("b")));
+        check(&["starts=19999", "ends=20001"], Err(["a", "b"]));
     }
 
     #[test]

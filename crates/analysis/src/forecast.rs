@@ -73,7 +73,8 @@ pub struct MonthForecast {
 pub struct CostInterval {
     /// The share of months within such an interval.
     pub level: f64,
-    /// Lower end.
+    /// Lower end. Without a negative cost on a known day it is at least the actual cost, because
+    /// later usage costs nothing at least.
     pub lower: Decimal,
     /// Upper end.
     pub upper: Decimal,
@@ -151,6 +152,7 @@ impl CostForecast {
             remainder: forecast.remainder.iter().copied().map(to_micros).collect(),
             now: PastForecast::of_costs(&self.costs[leaf], &self.span, self.span.through),
             past: forecast.past.clone(),
+            has_negative_cost: has_negative_cost(&self.costs[leaf]),
         }
     }
 
@@ -167,6 +169,7 @@ impl CostForecast {
             remainder: remainder.iter().map(|day| day[index]).collect(),
             now: PastForecast::of_costs(costs, &self.span, self.span.through),
             past: self.past_of_part(index, parts, &whole.past),
+            has_negative_cost: has_negative_cost(costs),
         };
         parts.iter().enumerate().map(of_part).collect()
     }
@@ -222,7 +225,7 @@ impl CostForecast {
                 actual,
                 scheduled: from_micros(scheduled),
                 remainder: from_micros(remainder),
-                intervals: self.intervals(to_micros(actual) + scheduled + remainder, sum, ahead),
+                intervals: self.intervals(to_micros(actual), scheduled + remainder, sum, ahead),
                 method: method.clone(),
                 error: if ahead == 0 { forecast_error(&sum.past) } else { None },
             }
@@ -238,18 +241,21 @@ impl CostForecast {
         }
     }
 
-    /// The intervals of a total. Where no error so many months ahead is known, the width grows with
-    /// the square root of the months.
-    fn intervals(&self, total: i128, sum: &PartForecast, ahead: usize) -> Vec<CostInterval> {
+    /// The intervals of a month's total: the actual cost and the forecast of the other days. Where
+    /// no error so many months ahead is known, the width grows with the square root of the months.
+    fn intervals(&self, actual: i128, forecast: i128, sum: &PartForecast, ahead: usize) -> Vec<CostInterval> {
         let known = (0..=ahead).rev().find_map(|month| {
             let errors = relative_errors(&sum.past, month);
             (!errors.is_empty()).then(|| (month, mean(&errors)))
         });
         let Some((month, scale)) = known else { return Vec::new() };
         let growth = ((ahead + 1) as f64 / (month + 1) as f64).sqrt();
+        let total = actual + forecast;
+        let least = if sum.has_negative_cost { i128::MIN } else { actual.min(total) };
         let interval = |level: &f64| {
             let half = to_micros(self.pools[month].factor(*level) * scale * growth * sum.now.base);
-            CostInterval { level: *level, lower: from_micros(total - half), upper: from_micros(total + half) }
+            let lower = from_micros((total - half).max(least));
+            CostInterval { level: *level, lower, upper: from_micros(total + half) }
         };
         self.levels.iter().map(interval).collect()
     }
@@ -262,6 +268,7 @@ struct PartForecast {
     remainder: Vec<i128>,
     now: PastForecast,
     past: Vec<Option<PastForecast>>,
+    has_negative_cost: bool,
 }
 
 impl PartForecast {
@@ -271,6 +278,7 @@ impl PartForecast {
             remainder: vec![0; span.days()],
             now: PastForecast::zero(span.months),
             past: vec![Some(PastForecast::zero(span.months)); past_months],
+            has_negative_cost: false,
         }
     }
 
@@ -282,6 +290,7 @@ impl PartForecast {
             *sum += amount;
         }
         self.now.add(&part.now);
+        self.has_negative_cost |= part.has_negative_cost;
         for (sum, past) in self.past.iter_mut().zip(&part.past) {
             match (sum.as_mut(), past) {
                 (Some(sum), Some(past)) => sum.add(past),
@@ -289,6 +298,11 @@ impl PartForecast {
             }
         }
     }
+}
+
+/// Whether the cost of a known day is negative, as credits and refunds are.
+fn has_negative_cost(costs: &DailyCosts) -> bool {
+    costs.values.iter().flatten().any(|cost| *cost < 0.0)
 }
 
 /// The months from the first known day until before the current one.

@@ -1,7 +1,8 @@
 //! Daily costs: what a month will cost, what was unusual, and why a cost changed. Prices: from when
 //! on a way to pay costs less than another one, the effect of a customer's discounts, spot prices
 //! by time, and the commitment that would have paid. Capacity: whether instances can be had in a
-//! region. Runtimes: how long a job runs on another type, count or input.
+//! region. Recommendations: the picks that satisfy all needs, cheapest first. Runtimes: how long a
+//! job runs on another type, count or input.
 //!
 //! Slices in, structs out. The crate reads no clock, file, database or text format; the day until
 //! which costs are known is an argument.
@@ -30,6 +31,7 @@ mod leaf;
 mod numbers;
 mod persistence;
 mod purchase_options;
+mod recommendation;
 mod regression;
 pub mod runtimes;
 mod schedule;
@@ -58,7 +60,12 @@ pub use forecast::{
 pub use interruption::BandTrend;
 pub use leaf::{ChargeKind, CostLeaf, LeafGroup, LeafPart, PlannedCost};
 pub use purchase_options::{
-    BandRate, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions, saving_percent,
+    BandRate, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions, cost_with_interruptions,
+    saving_percent,
+};
+pub use recommendation::{
+    NeedRelaxation, NeedVerdict, PickCandidate, RankedPick, Recommendation, RemovingNeed, find_relaxations,
+    find_removing_need, recommend,
 };
 pub use series::DailyCosts;
 pub use spot_outlook::{

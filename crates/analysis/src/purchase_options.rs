@@ -89,8 +89,26 @@ pub fn break_even_interruptions(
     restart: SignedDuration,
 ) -> Option<f64> {
     let margin = f64::try_from(quotient(on_demand, spot)?).ok()? - 1.0;
-    let lost_hours = (checkpoint.as_secs_f64() / 2.0 + restart.as_secs_f64()) / 3_600.0;
+    let lost_hours = lost_hours(checkpoint, restart);
     (margin > 0.0 && lost_hours > 0.0).then(|| margin / lost_hours)
+}
+
+/// Returns what an hour of progress costs on spot with a number of interruptions per hour:
+/// spot × (1 + rate × (checkpoint ÷ 2 + restart)), with both in hours, rounded to 10 decimals. At
+/// the rate of [`break_even_interruptions`] it is the on-demand price. `None` beyond 28 digits.
+pub fn cost_with_interruptions(
+    spot: Decimal,
+    per_hour: f64,
+    checkpoint: SignedDuration,
+    restart: SignedDuration,
+) -> Option<Decimal> {
+    let extra = Decimal::try_from(per_hour * lost_hours(checkpoint, restart)).ok()?;
+    spot.checked_mul(Decimal::ONE.checked_add(extra)?).map(|cost| cost.round_dp(10))
+}
+
+/// Returns the hours that an interruption loses on average.
+fn lost_hours(checkpoint: SignedDuration, restart: SignedDuration) -> f64 {
+    (checkpoint.as_secs_f64() / 2.0 + restart.as_secs_f64()) / 3_600.0
 }
 
 /// The interruptions per hour that a band of the spot advisor implies.
@@ -201,6 +219,19 @@ mod tests {
         check("0.1", "0", (60, 10), None);
         check("0", "0.1", (60, 10), None);
         check("0.2", "0.1", (0, 0), None);
+    }
+
+    #[test]
+    fn interruptions_add_to_the_cost_of_spot() {
+        let check = |spot: &str, rate: f64, minutes: (i64, i64), expected: &str| {
+            let [checkpoint, restart] = [minutes.0, minutes.1].map(SignedDuration::from_mins);
+            let found = cost_with_interruptions(decimal(spot), rate, checkpoint, restart);
+            assert_eq!(found, Some(decimal(expected)), "{spot} {rate}");
+        };
+        check("0.1", 1.5, (60, 10), "0.2");
+        check("0.1", 0.0, (60, 10), "0.1");
+        check("0.0388", 0.000_305_676, (120, 30), "0.0388177903");
+        check("0", 1.0, (60, 10), "0");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use analysis::{
     ChargeKind, CostForecast, CostLeaf, DailyCosts, Day, ForecastSettings, GroupForecast, LeafGroup,
-    LeafPart, PlannedCost,
+    LeafPart, MonthForecast, PlannedCost,
 };
 use domain::Decimal;
 use proptest::prelude::*;
@@ -216,6 +216,17 @@ fn a_step_in_the_last_week_of_a_bill_of_two_months_is_not_ignored() {
 }
 
 #[test]
+fn one_month_of_errors_does_not_choose_a_model() {
+    for seed in 0..8 {
+        let days = (Day::of_date(2023, 3, 1) - FIRST) as usize;
+        let cost = |day: usize| 10.0 + 3.0 * noise(seed, day);
+        let forecast = forecast_one(&leaf(ChargeKind::Usage, (0..days).map(cost).collect()), FIRST + 58);
+        // The forecast of January had no history, so that of February has the only error.
+        assert_eq!(forecast.months[0].method, "last-week", "seed {seed}");
+    }
+}
+
+#[test]
 fn thin_and_odd_inputs_have_finite_answers() {
     let group = |leaves: &[CostLeaf], through| {
         let parts = (0..leaves.len()).map(|leaf| LeafPart { leaf, costs: None }).collect();
@@ -274,6 +285,33 @@ fn the_interval_of_a_group_comes_from_its_own_totals() {
     };
     let (alone, together) = (width(&[whole(0)]), width(&[LeafGroup { parts }]));
     assert!(together < 0.5 * alone, "{together} of the sum, {alone} of a part");
+}
+
+/// Usage on a few days of each month, so that the past errors are larger than the costs.
+fn jobs(size: f64) -> Vec<f64> {
+    (0..440).map(|day| if noise(11, day / 3) > 0.6 { size * (2.0 + noise(12, day)) } else { 0.0 }).collect()
+}
+
+#[test]
+fn the_lower_end_of_usage_is_never_below_its_actual_cost_and_that_of_credits_can_be_negative() {
+    let through = Day::of_date(2024, 3, 10);
+    let settings = ForecastSettings { through, months: 4, levels: vec![0.80, 0.95] };
+    let months = |leaves: &[CostLeaf], parts: Vec<LeafPart>| -> Vec<MonthForecast> {
+        CostForecast::new(leaves, &settings).groups(&[LeafGroup { parts }]).remove(0).months
+    };
+    let lower = |month: &MonthForecast| number(month.intervals[1].lower);
+    let usage = leaf(ChargeKind::Usage, jobs(100.0));
+    let part = DailyCosts { first: FIRST, values: jobs(50.0).into_iter().map(Some).collect() };
+    for costs in [None, Some(part)] {
+        let found = months(std::slice::from_ref(&usage), vec![LeafPart { leaf: 0, costs }]);
+        assert!(found.iter().all(|month| lower(month) >= month.actual), "{found:?}");
+        assert!(lower(&found[3]) == 0.0, "the past errors alone would allow a negative end: {found:?}");
+    }
+    let credit = leaf(ChargeKind::Credit, vec![-10.0; 440]);
+    let both = [0, 1].map(|leaf| LeafPart { leaf, costs: None }).to_vec();
+    let last = &months(&[usage, credit], both)[3];
+    assert!(number(last.scheduled + last.remainder) > 0.0, "{last:?}");
+    assert!(lower(last) < 0.0, "credits can exceed usage: {last:?}");
 }
 
 #[test]

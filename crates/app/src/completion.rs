@@ -12,8 +12,9 @@ use crate::PROGRAMS;
 
 /// Returns the command line of `truffle`, with the candidates of its arguments.
 pub fn truffle_command() -> Command {
-    let subcommands: [(&str, &[(&str, Candidates)]); 18] = [
+    let subcommands: [(&str, &[(&str, Candidates)]); 19] = [
         ("search", &[("words", types), ("region", regions)]),
+        ("recommend", &[("words", types), ("region", regions)]),
         ("compare", &[("types", types), ("region", regions)]),
         ("show", &[("name", types), ("region", regions)]),
         ("capacity", &[("types", types), ("region", regions)]),

@@ -194,9 +194,9 @@ mod tests {
 
     #[test]
     fn the_sums_of_a_month_stand_beside_its_lines() {
-        let lines = file("charge", "lake/charge/v=3/month=2026-11/bill-1.2.parquet");
+        let lines = file("charge", "lake/charge/v=4/month=2026-11/bill-1.2.parquet");
         let sums = file("charge", &lines.daily_sums_path());
-        assert_eq!(sums.path, "lake/charge/v=3/sums=2026-11/bill-1.2.parquet");
+        assert_eq!(sums.path, "lake/charge/v=4/sums=2026-11/bill-1.2.parquet");
         assert!(sums.is_daily_sums() && sums.month().is_none() && !lines.is_daily_sums());
         assert_eq!((sums.run(), sums.run()), (lines.run(), "bill-1"));
     }

@@ -54,6 +54,50 @@ row! {
 }
 
 row! {
+    /// The cheapest commitment of a length for an instance type: a row of `price/commitments`.
+    pub struct CheapestCommitmentRow {
+        /// Instance type.
+        instance_type: String,
+        /// Region code.
+        region: String,
+        /// `reserved`, `compute-savings-plan` or `instance-savings-plan`.
+        purchase: String,
+        /// Length of the term, years.
+        lease_years: i64,
+        /// `no-upfront`, `partial-upfront` or `all-upfront`.
+        payment: Option<String>,
+        /// Price per hour, in `currency`.
+        price_per_hour: Decimal,
+        /// ISO 4217 currency code.
+        currency: String,
+        /// Instant at which the source stated the price.
+        observed_at: Timestamp,
+    }
+}
+
+row! {
+    /// The best measured value of an instance type: a row of `instance/benchmarks`.
+    pub struct TypeBenchmarkRow {
+        /// Instance type.
+        instance_type: String,
+        /// The best value, in the unit of the metric.
+        best: f64,
+        /// Number of measurements.
+        measurements: i64,
+        /// On-demand Linux price per hour, in `currency`.
+        price_per_hour: Option<Decimal>,
+        /// ISO 4217 currency code.
+        currency: Option<String>,
+        /// The best value per unit of the hourly price.
+        per_price_unit: Option<f64>,
+        /// Instant at which the source stated the price.
+        price_observed_at: Option<Timestamp>,
+        /// Source of the best value.
+        source: String,
+    }
+}
+
+row! {
     /// A price of a way to pay, until the next one: a row of `price/changes`.
     pub struct PriceChangeRow {
         /// Region code.

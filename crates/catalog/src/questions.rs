@@ -47,6 +47,7 @@ pub const QUESTIONS: &[Question] = questions![
     "offering/zones",
     "price/changes",
     "price/cheapest-regions",
+    "price/commitments",
     "price/current",
     "price/discounts",
     "price/held",
@@ -91,8 +92,8 @@ pub mod rows {
     use domain::{Decimal, Timestamp};
 
     pub use crate::purchase_rows::{
-        CapacityBlockRow, DiscountRow, FreeReservationRow, PriceChangeRow, PurchaseOptionRow, QuotaRow,
-        RegionAccessRow, RegionOfferRow, VcpuUsageRow,
+        CapacityBlockRow, CheapestCommitmentRow, DiscountRow, FreeReservationRow, PriceChangeRow,
+        PurchaseOptionRow, QuotaRow, RegionAccessRow, RegionOfferRow, TypeBenchmarkRow, VcpuUsageRow,
     };
     pub use crate::spot_rows::{
         InterruptionBandRow, SpotLatestRow, SpotStepRow, SpotWeekRow, TypeOfferRow, TypePriceRow,
@@ -255,6 +256,10 @@ pub mod rows {
             reason: Option<String>,
             /// The price per hour; `None` without one.
             price_per_hour: Option<Decimal>,
+            /// The account that used the hours; `None` without a price or an account.
+            account_id: Option<String>,
+            /// Day of the price; `None` without one.
+            priced_on: Option<Timestamp>,
             /// The cost in the bill.
             actual_cost: ChargeAmount,
             /// The hours; `None` if a line does not state its quantity.

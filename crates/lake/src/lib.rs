@@ -9,8 +9,8 @@
 //! manifest/<n>.json              every visible file with its digest
 //! lake/<dataset>/v=1/<run>.parquet
 //! lake/spot_price/v=1/family=<family>/compacted-<n>.parquet      written by compaction
-//! lake/charge/v=3/month=<month>/<run>.parquet
-//! lake/charge/v=3/sums=<month>/<run>.parquet                     daily sums of the same lines
+//! lake/charge/v=4/month=<month>/<run>.parquet
+//! lake/charge/v=4/sums=<month>/<run>.parquet                     daily sums of the same lines
 //! lake/collection_run/v=1/compacted-<n>.parquet                  written by compaction
 //! warehouse/<n>-<digest>.duckdb  disposable, written by the first reader of a manifest
 //! warehouse/verified             the files whose digest was compared, also disposable

@@ -62,7 +62,7 @@
 //! without a mapping go to `extra`. Bills of several gigabytes are read in pieces of bounded size.
 //! A cell that cannot be read stays as it is and is a gap; an amount that is rounded is counted.
 //!
-//! The lines of a run are `lake/charge/v=3/month=<month>/<run>.parquet`, one file for each billing
+//! The lines of a run are `lake/charge/v=4/month=<month>/<run>.parquet`, one file for each billing
 //! month. After the dataset's columns come a text column for each frequent tag, such as
 //! `tag:user:^team` (`^` marks an upper-case letter, because engines do not distinguish columns by
 //! case), and `other_tags` with the rest as JSON. The entries of `extra` are columns in the same
@@ -72,9 +72,9 @@
 //! `<run>.2.parquet` with a column for it.
 //!
 //! `sums=<month>/<run>.parquet` has the daily sums of the lines in the file of the same name, of
-//! the same commit: see `billing/daily_sums.rs`. Compaction rewrites bills of version 2, which had
-//! all tags as JSON too, and of version 1, which had `extra` as JSON and no sums, and at first
-//! neither months nor columns of tags.
+//! the same commit: see `billing/daily_sums.rs`. Compaction rewrites bills of older versions:
+//! version 3 had fewer sums, version 2 had all tags as JSON too, and version 1 had `extra` as JSON
+//! and no sums, and at first neither months nor columns of tags.
 
 #![allow(clippy::disallowed_methods, reason = "a lake is a folder of files")]
 

@@ -190,7 +190,15 @@ pub(crate) fn price_cell(amount: Option<Decimal>, candidate: &OfferCandidate, no
 
 /// Formats a price with its currency: `$0.2016`, `CNY 0.90`.
 pub(crate) fn money_cell(amount: Decimal, currency: Option<&str>) -> String {
-    let number = money(amount);
+    with_currency(money(amount), currency)
+}
+
+/// Formats a price with its currency and all digits of the source.
+pub(crate) fn exact_money_cell(amount: Decimal, currency: Option<&str>) -> String {
+    with_currency(exact_money(amount), currency)
+}
+
+fn with_currency(number: String, currency: Option<&str>) -> String {
     match currency {
         Some("USD") => format!("${number}"),
         Some(currency) => format!("{currency} {number}"),

@@ -1,5 +1,6 @@
 //! The places in which an instance type is sold, with their prices now and on past days.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use analysis::MarketPlace;
@@ -8,6 +9,8 @@ use console::Failure;
 use domain::{Decimal, SignedDuration, Timestamp};
 
 use crate::CommandPorts;
+use crate::discount_book::{CustomerTerms, InstanceHours};
+use crate::purchase_options::{ON_DEMAND, SPOT};
 use crate::region_scope::rows;
 use crate::spot_market::{SpotScope, SpotZone, TypeOffers, load_zones};
 
@@ -60,6 +63,15 @@ impl Market {
             Market::Plan { .. } => "savings_plan",
         }
     }
+
+    /// The way to pay, as `truffle price` and own discounts spell it.
+    fn purchase(&self) -> Cow<'static, str> {
+        match self {
+            Market::OnDemand => ON_DEMAND.into(),
+            Market::Spot => SPOT.into(),
+            Market::Plan { plan, .. } => format!("{plan}-savings-plan").into(),
+        }
+    }
 }
 
 /// The regions, operating system and market of a comparison.
@@ -82,11 +94,50 @@ pub(crate) struct TypePlace {
     pub(crate) observed_at: Option<Timestamp>,
     /// Source of the price now; `None` on spot, where the runs name it.
     pub(crate) source: Option<String>,
+    /// The source's price now, without a discount.
+    pub(crate) list_price: Option<Decimal>,
+    /// Id of the discount behind the prices of `place`.
+    pub(crate) discount_id: Option<String>,
+    /// The place, at the customer's own prices.
     pub(crate) place: MarketPlace,
 }
 
-/// Reads the places of the types.
+impl TypePlace {
+    /// Returns the place at the customer's own prices. The discount of today applies to past prices
+    /// too, so that they are compared under the same terms.
+    fn at_own_prices(mut self, scope: &MarketScope<'_>, terms: &CustomerTerms) -> Result<TypePlace, Failure> {
+        let hours = InstanceHours {
+            instance_type: &self.instance_type,
+            region: &self.region,
+            os: scope.os,
+            purchase: &scope.market.purchase(),
+            currency: &self.currency,
+        };
+        let has_row = self.place.is_offered != Some(false) && self.place.price_now.is_some();
+        if let Some(discount) = terms.find(&hours)?.filter(|_| has_row) {
+            let own = |price: Option<Decimal>| price.and_then(|price| discount.apply(price));
+            self.place.price_now = own(self.place.price_now);
+            self.place.past_prices = self.place.past_prices.into_iter().map(own).collect();
+            self.discount_id = Some(discount.id.clone());
+        }
+        Ok(self)
+    }
+}
+
+/// Reads the places of the types, at the customer's own prices.
 pub(crate) fn load_places(
+    types: &[&str],
+    scope: &MarketScope<'_>,
+    offers: &TypeOffers,
+    terms: &CustomerTerms,
+    ports: &CommandPorts<'_>,
+) -> Result<Vec<TypePlace>, Failure> {
+    let places = load_list_places(types, scope, offers, ports)?;
+    places.into_iter().map(|place| place.at_own_prices(scope, terms)).collect()
+}
+
+/// Reads the places of the types, at list prices.
+fn load_list_places(
     types: &[&str],
     scope: &MarketScope<'_>,
     offers: &TypeOffers,
@@ -137,6 +188,8 @@ fn listed_places(periods: Vec<PricePeriodRow>, offers: &TypeOffers, as_of: Times
             az_id: None,
             observed_at: now.map(|period| period.observed_at),
             source: now.map(|period| period.source.clone()),
+            list_price: now.map(|period| period.price_per_hour),
+            discount_id: None,
             place: MarketPlace {
                 is_offered: offers.in_region(&instance_type, &region),
                 price_now: now.map(|period| period.price_per_hour),
@@ -168,6 +221,8 @@ fn spot_places(zones: Vec<SpotZone>, as_of: Timestamp) -> Vec<TypePlace> {
             az_id: now.map(|(_, zone)| zone.az_id.clone()),
             observed_at: now.map(|(_, zone)| zone.newest_at),
             source: None,
+            list_price: now.map(|(price, _)| price),
+            discount_id: None,
             place: MarketPlace {
                 is_offered: zones.iter().find_map(|zone| zone.is_offered),
                 price_now: now.map(|(price, _)| price),

@@ -1,15 +1,12 @@
 //! The ways to pay for an instance type, each compared with its own on-demand price.
 
-use analysis::{
-    BandRate, DiscountedProduct, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions,
-    saving_percent,
-};
+use analysis::{BandRate, LeaseBreakEven, LeaseOffer, band_rate, break_even_interruptions, saving_percent};
 use catalog::rows::{PurchaseOptionRow, RegionOfferRow};
 use console::Failure;
 use domain::{Decimal, SignedDuration};
 
 use crate::CommandPorts;
-use crate::discount_book::DiscountBook;
+use crate::discount_book::{CustomerTerms, InstanceHours};
 use crate::region_scope::rows;
 use crate::type_names::ask_about_type;
 
@@ -95,15 +92,6 @@ pub(crate) struct UseAssumptions {
     pub(crate) restart: SignedDuration,
 }
 
-/// The customer behind an answer: the discounts, and the account that uses the service.
-#[derive(Debug, Default)]
-pub(crate) struct CustomerTerms {
-    /// The discounts; none for list prices.
-    pub(crate) discounts: DiscountBook,
-    /// The account, if it is known.
-    pub(crate) account_id: Option<String>,
-}
-
 /// A way to pay, compared with the on-demand price of the same region and currency.
 #[derive(Debug, Clone)]
 pub(crate) struct ComparedOption {
@@ -164,16 +152,14 @@ fn own_price(
     os: &str,
     terms: &CustomerTerms,
 ) -> Result<ComparedOption, Failure> {
-    let product = DiscountedProduct {
-        account_id: terms.account_id.as_deref(),
-        service: "AmazonEC2",
-        region: Some(&option.region),
-        family: instance_type.split('.').next(),
-        os: Some(os),
+    let hours = InstanceHours {
+        instance_type,
+        region: &option.region,
+        os,
         purchase: &option.purchase,
         currency: option.currency.as_deref().unwrap_or_default(),
     };
-    let discount = terms.discounts.find(&product)?.filter(|_| option.price_per_hour.is_some());
+    let discount = terms.find(&hours)?.filter(|_| option.price_per_hour.is_some());
     let (price_per_hour, upfront_price) = match discount {
         None => (option.price_per_hour, option.upfront_price),
         Some(discount) => (
@@ -223,7 +209,10 @@ impl ComparedOption {
 
 #[cfg(test)]
 mod tests {
+    use analysis::Day;
+
     use super::*;
+    use crate::discount_book::DiscountBook;
 
     fn option(purchase: &str, region: &str, currency: &str, price: Option<&str>) -> PurchaseOptionRow {
         PurchaseOptionRow {
@@ -250,7 +239,8 @@ mod tests {
 
     fn compared(options: Vec<PurchaseOptionRow>, hours: Option<i64>) -> Vec<ComparedOption> {
         let found = TypeOptions { instance_type: "m7i.large".into(), options, regions: Vec::new() };
-        compare_options(&found, "linux", &uses(hours), &CustomerTerms::default()).unwrap()
+        let terms = CustomerTerms { discounts: DiscountBook::default(), account_id: None, day: Day(0) };
+        compare_options(&found, "linux", &uses(hours), &terms).unwrap()
     }
 
     #[test]

@@ -20,7 +20,13 @@ pub(crate) const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubun
 #[derive(Debug, Clone, Default, Args)]
 pub struct RegionScopeArgs {
     /// Regions, separated by commas, or all
-    #[arg(long, value_name = "REGION", value_delimiter = ',', help_heading = "Place")]
+    #[arg(
+        long,
+        alias = "regions",
+        value_name = "REGION",
+        value_delimiter = ',',
+        help_heading = "Place"
+    )]
     pub region: Vec<String>,
     /// Operating system of the prices
     #[arg(long, value_name = "OS", default_value = "linux", value_parser = PossibleValuesParser::new(SYSTEMS), help_heading = "Price")]
@@ -205,6 +211,19 @@ pub(crate) fn check_regions(names: &[&str], known: &[RegionRow]) -> Result<(), F
     }
 }
 
+/// Refuses a zone without offers: it is a typing error, or a zone of another region.
+pub(crate) fn check_zones(asked: &[String], offers: &[RegionOffer]) -> Result<(), Failure> {
+    let known: BTreeSet<&str> = offers.iter().flat_map(|offer| &offer.az_ids).map(String::as_str).collect();
+    match asked.iter().find(|zone| !known.contains(zone.as_str())) {
+        None => Ok(()),
+        Some(zone) => {
+            let near = suggest_closest(zone, known.iter().copied());
+            Err(Failure::usage(format!("--zones: zone {zone} has no offers in the requested regions{near}"))
+                .hint("truffle zones m7i.xlarge lists zones"))
+        }
+    }
+}
+
 /// Returns the message for types that none of the requested regions offers.
 pub(crate) fn not_offered(names: &str, regions: &str) -> String {
     match regions {
@@ -251,6 +270,33 @@ pub(crate) fn fact<'a>(name: &str, facts: &'a [TypeFacts]) -> Result<&'a TypeFac
         };
         Failure::usage(format!("unknown instance type \"{name}\"{near}")).hint(hint)
     })
+}
+
+/// Returns the failure of an answer for which a dataset lacks data of these regions (codes joined
+/// by commas, or all): it was not collected, or only after the instant of the answer. `None` if
+/// there is data.
+pub(crate) fn uncollected(
+    dataset: &str,
+    regions: &str,
+    ports: &CommandPorts,
+) -> Result<Option<Failure>, Failure> {
+    if sources(ports, regions)?.iter().any(|source| source.dataset == dataset) {
+        return Ok(None);
+    }
+    let later = sources(&ports.at_any_time(), regions)?;
+    let later = later.iter().filter(|source| source.dataset == dataset);
+    Ok(Some(match later.map(|source| source.observed_from).min() {
+        Some(first) => Failure::new(
+            FailureKind::Data,
+            format!("not observed by {}: {dataset} begins at {first}", ports.as_of),
+        )
+        .hint(format!("choose --as-of {} or a later day", first.strftime("%Y-%m-%d"))),
+        None => {
+            let own = ports.settings.region.value.as_str();
+            Failure::new(FailureKind::Data, format!("not collected yet: {dataset}"))
+                .hint(collect_command(dataset, if regions == "all" { own } else { regions }))
+        }
+    }))
 }
 
 /// Reads the typed rows of a question.

@@ -99,7 +99,9 @@ pub(crate) fn charge() -> &'static Dataset {
 
 /// Whether the question reads bills through one of the macros of `queries/views/`.
 pub(crate) fn reads_bills(question: &Question) -> bool {
-    ["charge_of_", "charge_sum_of_", "charge_tag_key("].iter().any(|name| question.text.contains(name))
+    ["charge_of_", "charge_sum_of_", "charge_total_of_", "charge_tag_key("]
+        .iter()
+        .any(|name| question.text.contains(name))
 }
 
 fn month_param(question: &Question) -> Option<String> {

@@ -1,14 +1,14 @@
 //! Daily sums of bill lines, which a question reads instead of the lines if they have all that it
 //! asks for. See `lake_writer/src/billing/daily_sums.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use catalog::ports::AskError;
-use catalog::{DataFile, ParamKind, Question, UNREADABLE_TAGS, Value, dataset, tag_of_column};
+use catalog::{DataFile, ParamKind, Question, UNREADABLE_TAGS, Value, tag_of_column};
 use duckdb::Connection;
 
 use crate::answer::{answer, own};
-use crate::bill_limit::{BillLimit, with_tags};
+use crate::bill_limit::{BillLimit, BillPart, charge, with_tags};
 use crate::build::{self, literal};
 use crate::source::WarehouseSource;
 
@@ -22,15 +22,26 @@ pub(crate) struct BillSums {
     files: Vec<SummedFile>,
     /// The keys of the tags that have a column in some of the sums.
     columns: BTreeSet<String>,
-    /// The other tags of the sums: the path of the sums, and the key. Empty unless the question is
-    /// about a tag.
-    other_tags: Vec<(String, String)>,
+    /// The other tags of the sums. Empty unless the question is about a tag.
+    other_tags: Vec<OtherTag>,
+    /// Whether the question asks for no more than the sums by the values of a tag.
+    needs_totals: bool,
 }
 
 /// A file of lines, and that of their sums.
 struct SummedFile {
     lines: String,
     sums: String,
+    /// The tag of the rows that are read; none for the rows by day.
+    of_tag: Option<String>,
+}
+
+/// A tag that has no column in a file of sums.
+struct OtherTag {
+    sums: String,
+    key: String,
+    /// Whether the file has rows by its values.
+    has_totals: bool,
 }
 
 impl BillSums {
@@ -42,7 +53,9 @@ impl BillSums {
         question: &Question,
         values: &[(String, Value)],
     ) -> Result<BillSums, AskError> {
-        let adds_up = ["charge_sum_of_", "charge_tag_key("].iter().any(|name| question.text.contains(name));
+        let adds_up = ["charge_sum_of_", "charge_total_of_", "charge_tag_key("]
+            .iter()
+            .any(|name| question.text.contains(name));
         let files: Vec<SummedFile> = sources.iter().flat_map(|source| summed_files(limit, source)).collect();
         if !adds_up || files.is_empty() {
             return Ok(BillSums::default());
@@ -56,7 +69,8 @@ impl BillSums {
         let columns = found.iter().filter_map(|name| tag_of_column(name)).collect();
         let is_of_tag = question.params().iter().any(|param| param.kind == ParamKind::TagKey);
         let other_tags = if is_of_tag { other_tags(connection, &paths)? } else { Vec::new() };
-        Ok(BillSums { files, columns, other_tags })
+        let needs_totals = question.text.contains("charge_total_of_");
+        Ok(BillSums { files, columns, other_tags, needs_totals })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -76,17 +90,31 @@ impl BillSums {
 
     /// Returns the keys of all tags of the sums.
     pub(crate) fn tag_keys(&self) -> impl Iterator<Item = &str> {
-        self.tag_columns().chain(self.other_tags.iter().map(|(_, key)| key.as_str()))
+        self.tag_columns().chain(self.other_tags.iter().map(|tag| tag.key.as_str()))
     }
 
-    /// Removes the sums in which a tag with one of these keys has no column. Returns whether there
-    /// are such sums.
+    /// Takes the rows by the tag's values from the sums in which a tag with one of these keys has
+    /// no column, or removes the sums if such rows do not suffice. Returns whether sums were
+    /// removed.
     pub(crate) fn give_way(&mut self, keys: &[String]) -> bool {
-        let is_asked = |key: &String| key == UNREADABLE_TAGS || keys.contains(key);
-        let lacking: BTreeSet<&String> =
-            self.other_tags.iter().filter(|(_, key)| is_asked(key)).map(|(sums, _)| sums).collect();
-        self.files.retain(|file| !lacking.contains(&file.sums));
-        !lacking.is_empty()
+        let is_asked = |key: &str| key == UNREADABLE_TAGS || keys.iter().any(|asked| asked == key);
+        // Rows by the values of one tag know nothing of a column.
+        let has_column = self.tag_columns().any(is_asked);
+        let may_read_totals = self.needs_totals && !has_column;
+        let mut lacking: BTreeMap<&str, Vec<&OtherTag>> = BTreeMap::new();
+        for tag in self.other_tags.iter().filter(|tag| is_asked(&tag.key)) {
+            lacking.entry(&tag.sums).or_default().push(tag);
+        }
+        let before = self.files.len();
+        self.files.retain_mut(|file| match lacking.get(&*file.sums).map(Vec::as_slice) {
+            None => true,
+            Some([tag]) if may_read_totals && tag.has_totals => {
+                file.of_tag = Some(tag.key.clone());
+                true
+            }
+            Some(_) => false,
+        });
+        self.files.len() < before
     }
 
     /// Puts macros that read the sums before those that read lines alone. `tags` are the keys of
@@ -101,27 +129,34 @@ impl BillSums {
         value: &str,
     ) -> duckdb::Result<()> {
         let mut parts = Vec::new();
-        for valid in [true, false] {
-            let part = limit.part(sources, valid, |source, file| {
-                let path = source.path(file);
-                self.files.iter().any(|summed| summed.sums == path)
-            });
-            if part.files.is_empty() {
-                continue;
+        let of_tags: BTreeSet<Option<&str>> = self.files.iter().map(|file| file.of_tag.as_deref()).collect();
+        for of_tag in of_tags {
+            for valid in [true, false] {
+                let part = limit.part(sources, valid, |source, file| {
+                    let path = source.path(file);
+                    self.files.iter().any(|summed| summed.sums == path && summed.of_tag.as_deref() == of_tag)
+                });
+                if !part.files.is_empty() {
+                    parts.push(rows_of_sums(connection, &part, of_tag)?);
+                }
             }
-            let found = build::columns_in(connection, &part.files)?;
-            let is_own = |name: &&String| !matches!(name.as_str(), "run_id" | "tag_lines");
-            let shown: Vec<String> =
-                found.iter().filter(is_own).map(|name| build::identifier(name)).collect();
-            let columns = format!("{}, run_id", shown.join(", "));
-            let rows =
-                build::fill_texts(ROWS, &[("{columns}", &columns), ("{files}", &part.files.join(", "))]);
-            parts.push(part.select_columns(&format!("{}, tag_lines", shown.join(", ")), &rows));
         }
         let text = with_tags(SUMS, tags, value, |column| format!("lines_with({column}, lines)"));
         let text = build::fill_texts(&text, &[("{parts}", &parts.join("\nUNION ALL BY NAME\n"))]);
         connection.execute_batch(&text)
     }
+}
+
+/// Returns a query of the rows by day, or by the values of a tag.
+fn rows_of_sums(connection: &Connection, part: &BillPart, of_tag: Option<&str>) -> duckdb::Result<String> {
+    let found = build::columns_in(connection, &part.files)?;
+    let is_own = |name: &&String| !matches!(name.as_str(), "run_id" | "tag_lines" | "of_tag");
+    let shown: Vec<String> = found.iter().filter(is_own).map(|name| build::identifier(name)).collect();
+    let columns = format!("{}, run_id", shown.join(", "));
+    let of_tag = of_tag.map_or("of_tag IS NULL".into(), |tag| format!("of_tag = {}", literal(tag)));
+    let texts = [("{columns}", &*columns), ("{files}", &part.files.join(", ")), ("{of_tag}", &of_tag)];
+    let rows = build::fill_texts(ROWS, &texts);
+    Ok(part.select_columns(&format!("{}, tag_lines", shown.join(", ")), &rows))
 }
 
 /// Returns the files of a source that have sums and lines that the question wants.
@@ -135,9 +170,13 @@ fn summed_files(limit: &BillLimit, source: &WarehouseSource) -> Vec<SummedFile> 
         .collect();
     let of_lines = |file: &DataFile| {
         let sums = file.daily_sums_path();
-        let is_summed = file.month().is_some() && limit.reads(file) && listed.contains(sums.as_str());
+        // Sums of an older layout lack columns that questions read.
+        let is_current = file.version == charge().version;
+        let is_summed =
+            is_current && file.month().is_some() && limit.reads(file) && listed.contains(sums.as_str());
         let of_sums = || DataFile { path: sums.clone(), ..file.clone() };
-        is_summed.then(|| SummedFile { lines: source.path(file), sums: source.path(&of_sums()) })
+        let of_file = || SummedFile { lines: source.path(file), sums: source.path(&of_sums()), of_tag: None };
+        is_summed.then(of_file)
     };
     source.manifest.files.iter().filter_map(of_lines).collect()
 }
@@ -145,17 +184,19 @@ fn summed_files(limit: &BillLimit, source: &WarehouseSource) -> Vec<SummedFile> 
 /// Returns whether a bound text, or an item of a list, is a column of lines that sums lack.
 fn names_other_column(value: &Value, found: &BTreeSet<String>) -> bool {
     let Value::Text(text) = value else { return false };
-    let columns = dataset("charge").expect("a dataset of ours").columns;
+    let columns = charge().columns;
     let is_other = |name: &str| columns.iter().any(|column| column.name == name) && !found.contains(name);
     text.split(',').any(|item| is_other(item.trim()))
 }
 
-fn other_tags(connection: &Connection, paths: &[String]) -> Result<Vec<(String, String)>, AskError> {
+fn other_tags(connection: &Connection, paths: &[String]) -> Result<Vec<OtherTag>, AskError> {
     let text = build::fill_texts(OTHER_TAGS, &[("{files}", &paths.join(", "))]);
     let page = answer(connection, "build/bill_sum_tags", &text, &[])?;
-    let pair = |row: Vec<Value>| match <[Value; 2]>::try_from(row) {
-        Ok([Value::Text(file), Value::Text(key)]) => Some((file, key)),
+    let tag = |row: Vec<Value>| match <[Value; 3]>::try_from(row) {
+        Ok([Value::Text(sums), Value::Text(key), Value::Bool(has_totals)]) => {
+            Some(OtherTag { sums, key, has_totals })
+        }
         _ => None,
     };
-    Ok(page.rows.into_iter().filter_map(pair).collect())
+    Ok(page.rows.into_iter().filter_map(tag).collect())
 }

@@ -32,7 +32,7 @@ const IS_SPLIT: &str = include_str!("../../../queries/build/is_split.sql");
 pub(crate) const OF_ACCOUNT: &str = include_str!("../../../queries/build/of_account.sql");
 
 /// The macros of the questions, in the order of their creation.
-const MACROS: [&str; 10] = [
+const MACROS: [&str; 11] = [
     include_str!("../../../queries/views/valid_at.sql"),
     include_str!("../../../queries/views/billing_month_start.sql"),
     include_str!("../../../queries/views/charge_day.sql"),
@@ -43,6 +43,7 @@ const MACROS: [&str; 10] = [
     include_str!("../../../queries/views/charge_tag_key.sql"),
     include_str!("../../../queries/views/charge_sum_of_month.sql"),
     include_str!("../../../queries/views/charge_sum_of_tag.sql"),
+    include_str!("../../../queries/views/charge_total_of_tag.sql"),
 ];
 
 /// The layout of a file, which its path shows.

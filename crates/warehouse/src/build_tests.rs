@@ -68,12 +68,13 @@ fn check_columns(connection: &Connection, question: &catalog::Question) -> Optio
 /// The columns of the questions that programs read as typed rows.
 fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
     use catalog::rows::{
-        BandStayRow, CapacityBlockRow, CollectionRunRow, CostArrivalRow, CostStatementRow, DailyCostRow,
-        DiscountRow, FreeReservationRow, InterruptionBandRow, KnownEndRow, NewestUsageRow, OnDemandPriceRow,
-        OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PriceChangeRow, PricePeriodRow, PricedUsageRow,
-        PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow, RegionBandRow, RegionOfferRow,
-        RegionRow, RegionSpotPriceRow, RepricedRow, SpotLatestRow, SpotPriceRow, SpotScoreRow, SpotStepRow,
-        SpotWeekRow, TypeOfferRow, TypePriceRow, VcpuUsageRow, ZoneOfferRow,
+        BandStayRow, CapacityBlockRow, CheapestCommitmentRow, CollectionRunRow, CostArrivalRow,
+        CostStatementRow, DailyCostRow, DiscountRow, FreeReservationRow, InterruptionBandRow, KnownEndRow,
+        NewestUsageRow, OnDemandPriceRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, PriceChangeRow,
+        PricePeriodRow, PricedUsageRow, PurchaseOptionRow, QuarantinedPrice, QuotaRow, RegionAccessRow,
+        RegionBandRow, RegionOfferRow, RegionRow, RegionSpotPriceRow, RepricedRow, SpotLatestRow,
+        SpotPriceRow, SpotScoreRow, SpotStepRow, SpotWeekRow, TypeBenchmarkRow, TypeOfferRow, TypePriceRow,
+        VcpuUsageRow, ZoneOfferRow,
     };
     vec![
         ("instance/facts", catalog::TypeFacts::fields()),
@@ -81,6 +82,8 @@ fn typed_rows() -> Vec<(&'static str, Vec<Field>)> {
         ("offering/zones", ZoneOfferRow::fields()),
         ("price/current", OnDemandPriceRow::fields()),
         ("price/changes", PriceChangeRow::fields()),
+        ("price/commitments", CheapestCommitmentRow::fields()),
+        ("instance/benchmarks", TypeBenchmarkRow::fields()),
         ("price/discounts", DiscountRow::fields()),
         ("price/held", QuarantinedPrice::fields()),
         ("price/purchase-options", PurchaseOptionRow::fields()),

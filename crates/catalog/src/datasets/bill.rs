@@ -13,7 +13,7 @@ pub(super) const CHARGE: Dataset = Dataset {
     name: "charge",
     doc: "Billed charges in the columns of FOCUS 1.2: usage, purchases, credits, refunds and taxes, one row \
         per bill line.",
-    version: 3,
+    version: 4,
     kind: DatasetKind::Statement,
     scope: DatasetScope::Bill,
     origin: DatasetOrigin {

@@ -1,6 +1,7 @@
-//! Rewrites bill lines in older layouts. Version 2 had all tags as JSON beside their columns.
-//! Version 1 also had `extra` as JSON alone and no daily sums; at first it had one file for each
-//! import, and no columns of tags.
+//! Rewrites bill lines in older layouts. Version 3 had daily sums without quantities, and no sums
+//! by the values of a tag. Version 2 had all tags as JSON beside their columns. Version 1 also had
+//! `extra` as JSON alone and no daily sums; at first it had one file for each import, and no
+//! columns of tags.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +115,7 @@ mod tests {
 
         let pinned = PinnedManifest::newest(folder.path()).unwrap().unwrap();
         let frame = |path: &str| {
-            let path = format!("lake/charge/v=3/month={path}.parquet");
+            let path = format!("lake/charge/v=4/month={path}.parquet");
             let file = pinned.manifest.files.iter().find(|file| file.path == path).expect(&path);
             assert_eq!(file.run(), "run");
             PriceFile::of(folder.path(), file).unwrap().read(0, 0, usize::MAX).unwrap()

@@ -40,16 +40,18 @@ fn sums(lines: &[Line<'_>], tags: &[&str], shown: &[&str]) -> Option<Vec<String>
         let split = EntryColumns::split(&frame, &TAGS, &names).unwrap();
         sums.add(&frame, &split).unwrap();
     }
-    let (fields, rows) = sums.finish("run").unwrap()?;
-    let names = fields.iter().map(|field| field.name.as_str());
-    assert!(names.eq(rows.get_column_names().iter().map(|name| name.as_str())));
-    let cell = |name: &&str, row: usize| {
-        let text = rows.column(name).unwrap().get(row).unwrap().to_string();
-        text.trim_matches('"').trim_end_matches(".000000000000000000").to_string()
-    };
-    let mut found: Vec<String> = (0..rows.height())
-        .map(|row| shown.iter().map(|name| cell(name, row)).collect::<Vec<_>>().join(" "))
-        .collect();
+    let (fields, frames) = sums.finish("run").unwrap()?;
+    let mut found = Vec::new();
+    for rows in frames {
+        let names = fields.iter().map(|field| field.name.as_str());
+        assert!(names.eq(rows.get_column_names().iter().map(|name| name.as_str())));
+        let cell = |name: &&str, row: usize| {
+            let text = rows.column(name).unwrap().get(row).unwrap().to_string();
+            text.trim_matches('"').trim_end_matches(".000000000000000000").to_string()
+        };
+        let line = |row| shown.iter().map(|name| cell(name, row)).collect::<Vec<_>>().join(" ");
+        found.extend((0..rows.height()).map(line));
+    }
     found.sort();
     Some(found)
 }
@@ -111,6 +113,39 @@ fn a_tag_with_many_values_is_counted_and_is_no_column() {
 }
 
 #[test]
+fn a_tag_with_many_values_has_sums_by_value_without_the_day() {
+    // Seven hosts and lines without a host on each of three days.
+    let cells: Vec<(String, String)> = (0..120)
+        .map(|at| {
+            let tags = if at % 8 == 7 { String::new() } else { format!(r#"{{"Name":"h{}"}}"#, at % 8) };
+            (format!("2026-10-{:02}T00:00:00Z", at / 40 + 1), tags)
+        })
+        .collect();
+    let line = |at: usize| match at % 8 {
+        3 => (&*cells[at].0, "EC2", "Tax", "2", "", &*cells[at].1),
+        _ => (&*cells[at].0, "EC2", "Usage", "2", "1", &*cells[at].1),
+    };
+    let lines: Vec<Line<'_>> = (0..cells.len()).map(line).collect();
+    let shown = ["of_tag", "of_value", "charge_category", "lines", "billed_cost", "counted_effective_cost"];
+    let found = sums(&lines, &["Name"], &shown).unwrap();
+    let (of_name, of_days): (Vec<&String>, Vec<&String>) =
+        found.iter().partition(|row| row.starts_with("Name "));
+    assert_eq!(of_name.len(), 8, "{found:?}");
+    assert_eq!(of_name[0], "Name h0 Usage 15 30 15");
+    assert_eq!(of_name[3], "Name h3 Tax 15 30 30", "a tax without effective cost counts as billed");
+    assert_eq!(of_name[7], "Name null Usage 15 30 15", "lines without the tag are a row");
+    let tax = of_days.iter().filter(|row| **row == "null null Tax 5 10 10").count();
+    assert_eq!((of_days.len(), tax), (6, 3), "usage and tax on each day: {found:?}");
+}
+
+#[test]
+fn a_tag_with_a_value_on_each_line_has_no_sums_by_value() {
+    let tags: Vec<String> = (0..40).map(|at| format!(r#"{{"Name":"host-{at}"}}"#)).collect();
+    let lines: Vec<Line<'_>> = tags.iter().map(|tags| (ONE, "EC2", "Usage", "1", "1", &**tags)).collect();
+    assert_eq!(sums(&lines, &["Name"], &["of_tag", "lines"]).unwrap(), ["null 40"]);
+}
+
+#[test]
 fn a_month_without_a_gain_has_no_sums() {
     let line: Line<'_> = (ONE, "EC2", "Usage", "1", "1", "");
     assert!(sums(&vec![line; FEWEST_LINES], &[], &[]).is_some());
@@ -119,11 +154,4 @@ fn a_month_without_a_gain_has_no_sums() {
     let distinct: Vec<Line<'_>> =
         services.iter().map(|service| (ONE, &**service, "Usage", "1", "1", "")).collect();
     assert!(sums(&distinct, &[], &[]).is_none());
-}
-
-#[test]
-fn a_sum_beyond_the_type_of_amounts_is_noticed() {
-    let of = |billed| DailySum { billed, ..DailySum::default() };
-    assert!(of(LARGEST - 1).merge(of(1)) && of(-LARGEST).merge(of(0)));
-    assert!(!of(LARGEST).merge(of(1)) && !of(-LARGEST).merge(of(-1)) && !of(i128::MAX).merge(of(i128::MAX)));
 }

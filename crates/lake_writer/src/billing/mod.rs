@@ -12,6 +12,7 @@ mod findings;
 mod focus;
 mod import;
 mod instance_types;
+mod line_sum;
 mod maps;
 mod month_files;
 mod object_entries;
@@ -21,8 +22,10 @@ mod reader_tests;
 mod returned;
 mod table;
 mod tag_keys;
+mod tag_totals;
 #[cfg(test)]
 mod tests;
+mod text_ids;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};

@@ -170,7 +170,9 @@ impl GrowingFile {
         written.push(self.lines.finish()?);
         if let Some((fields, rows)) = self.sums.finish(&run.id).map_err(misfit)? {
             let mut sums = ParquetAppender::start_with(writer, charge(), &self.sums_name, &fields)?;
-            sums.add(rows)?;
+            for rows in rows {
+                sums.add(rows)?;
+            }
             written.push(sums.finish()?);
         }
         Ok(())

@@ -191,10 +191,27 @@ pub(crate) fn read_forward(text: &str) -> Result<String, Failure> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:_-[]/*".contains(&byte);
     match text.parse::<u16>() {
         Ok(port) if port > 0 => Ok(format!("{port}:localhost:{port}")),
-        _ if text.contains(':') && !text.starts_with('-') && text.bytes().all(plain) => Ok(text.to_string()),
+        _ if !text.starts_with('-') && text.bytes().all(plain) && has_two_sides(text) => Ok(text.to_string()),
         _ => Err(Failure::usage(format!("-L {text:?} is not a forwarding"))
             .hint("-L 8888, or -L PORT:HOST:PORT as in ssh")),
     }
+}
+
+/// Whether a forwarding has two sides that end in a port or a socket's path, and valid ports alone.
+fn has_two_sides(text: &str) -> bool {
+    // The colons of an IPv6 address in brackets separate nothing.
+    let mut depth = 0;
+    let sides = text.split(|c| {
+        depth += i32::from(c == '[') - i32::from(c == ']');
+        c == ':' && depth == 0
+    });
+    let sides: Vec<&str> = sides.collect();
+    let is_number = |side: &str| !side.is_empty() && side.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = |side: &str| side.parse::<u16>().is_ok_and(|port| port > 0);
+    let ends_well = sides.last().is_some_and(|side| is_port(side) || side.contains('/'));
+    (2..=4).contains(&sides.len())
+        && ends_well
+        && sides.iter().all(|side| !is_number(side) || is_port(side))
 }
 
 /// Returns words as one command that a shell splits into the same words: each is in single
@@ -353,5 +370,12 @@ mod tests {
         check("65536", None);
         check("http", None);
         check("-oX=:", None);
+        check("*:8888:db.internal:5432", Some("*:8888:db.internal:5432"));
+        check("8888:/run/app.sock", Some("8888:/run/app.sock"));
+        check("1:host:99999", None);
+        check("0:host:80", None);
+        check("1:host:", None);
+        check("1:host", None);
+        check("1:2:3:4:5", None);
     }
 }

@@ -12,6 +12,7 @@ use crate::CommandPorts;
 use crate::collect_command::collect_command;
 use crate::columns::money_cell;
 use crate::cost_text::{amount_cell, percent_cell};
+use crate::discount_book::{DiscountArgs, note_discounts};
 use crate::filter::{FilterArgs, OfferCandidate, SearchFilters};
 use crate::footer::note_footer;
 use crate::market_places::{Market, MarketScope, PAST_DAYS, TypePlace, load_places, price_in};
@@ -29,6 +30,8 @@ const MOST_SPOT_TYPES: usize = 25;
 /// which the place was the cheapest, its worst premium over the cheapest one, and on spot the
 /// interruption rate and the placement score. The net saving of a move is the saving of the hours
 /// less the price of moving the data once.
+///
+/// Own discounts apply to all prices as in truffle price, today's ones to past prices too.
 #[derive(Debug, Args)]
 pub struct ArbitrageArgs {
     /// An instance type, or words as in truffle search
@@ -40,6 +43,9 @@ pub struct ArbitrageArgs {
     /// Regions, and operating system of the prices.
     #[command(flatten)]
     pub place: RegionScopeArgs,
+    /// Own discounts.
+    #[command(flatten)]
+    pub discounts: DiscountArgs,
     /// A move of data from another region.
     #[command(flatten)]
     pub moved: MoveArgs,
@@ -73,6 +79,7 @@ pub fn run_arbitrage(
     let market = Market::read(&args.market)?;
     let regions = args.place.regions(&[], "all")?;
     let moved = PlannedMove::read(&args.moved)?;
+    let terms = args.discounts.terms(ports)?;
     check_named_regions(args, &regions, ports)?;
     let facts = if is_type_name(&args.words) { named_facts(ports)? } else { region_scope::facts(ports)? };
     let types = read_types(&args.words, &market, &facts)?;
@@ -80,7 +87,7 @@ pub fn run_arbitrage(
     let offers = TypeOffers::load(&names, ports)?;
     let asked = with_home(&regions, moved.as_ref());
     let scope = MarketScope { market: &market, regions: &asked, os: &args.place.os };
-    let places = load_places(&names, &scope, &offers, ports)?;
+    let places = load_places(&names, &scope, &offers, &terms, ports)?;
     let shown = |place: &&TypePlace| regions == "all" || regions.split(',').any(|one| one == place.region);
     let compared: Vec<&TypePlace> = places.iter().filter(shown).collect();
     let mut found = ranked(&compared);
@@ -99,11 +106,12 @@ pub fn run_arbitrage(
     if moved.as_ref().is_some_and(|moved| moved.data.price_per_gigabyte.is_none()) {
         printer.note("net saving unknown: --transfer-price states the price of the transfer per GB");
     }
-    let datasets: &[&str] = match market {
-        Market::Spot => &["offering", "spot_price", "interruption"],
-        _ => &["offering", market.dataset()],
-    };
-    note_footer(ports, printer, datasets, &regions, now)?;
+    let has_discount =
+        note_discounts(found.iter().filter_map(|row| row.place.discount_id.as_deref()), printer);
+    let mut datasets = vec!["offering", market.dataset()];
+    datasets.extend((market == Market::Spot).then_some("interruption"));
+    datasets.extend(has_discount.then_some("discount"));
+    note_footer(ports, printer, &datasets, &regions, now)?;
     Ok(Exit::Done)
 }
 
@@ -305,6 +313,8 @@ impl ArbitrageRow<'_> {
             place.currency.as_str().into(),
             place.observed_at.into(),
             place.source.clone().into(),
+            place.list_price.into(),
+            place.discount_id.clone().into(),
         ]
     }
 }
@@ -331,6 +341,8 @@ fn fields() -> Vec<Field> {
         ("currency", ValueType::Text),
         ("observed_at", ValueType::Timestamp),
         ("source", ValueType::Text),
+        ("list_price_per_hour", price()),
+        ("discount_id", ValueType::Text),
     ];
     columns.into_iter().map(|(name, ty)| Field::new(name, ty)).collect()
 }
@@ -434,24 +446,16 @@ fn explain_no_place(
         return explain_no_prices(types[0], spot, offers, ports);
     }
     let dataset = scope.market.dataset();
-    let own = ports.settings.region.value.to_string();
-    let collect = collect_command(dataset, if scope.regions == "all" { &own } else { scope.regions });
-    let sources = region_scope::sources(ports, scope.regions)?;
-    if sources.iter().any(|source| source.dataset == dataset) {
-        return Ok(no_match(format!(
-            "no match: no such price of {names} for {} in the collected {dataset} data",
-            scope.os
-        ))
-        .hint(format!("{collect}; or try another --os or --market")));
-    }
-    let later = region_scope::sources(&ports.at_any_time(), scope.regions)?;
-    let later = later.iter().filter(|source| source.dataset == dataset);
-    Ok(match later.map(|source| source.observed_from).min() {
-        Some(first) => Failure::new(
-            FailureKind::Data,
-            format!("not observed by {}: {dataset} begins at {first}", ports.as_of),
-        )
-        .hint(format!("choose --as-of {} or a later day", first.strftime("%Y-%m-%d"))),
-        None => Failure::new(FailureKind::Data, format!("not collected yet: {dataset}")).hint(collect),
+    Ok(match region_scope::uncollected(dataset, scope.regions, ports)? {
+        Some(failure) => failure,
+        None => {
+            let own = ports.settings.region.value.as_str();
+            let collect = collect_command(dataset, if scope.regions == "all" { own } else { scope.regions });
+            no_match(format!(
+                "no match: no such price of {names} for {} in the collected {dataset} data",
+                scope.os
+            ))
+            .hint(format!("{collect}; or try another --os or --market"))
+        }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use catalog::rows::{OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, RegionRow, RepricedRow};
+use catalog::rows::{DiscountRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, RegionRow, RepricedRow};
 use catalog::testing::{FailingEncode, MemoryAsk};
 use catalog::{Page, QuestionRow, TypeFacts, Value};
 use clap::Parser;
@@ -201,7 +201,14 @@ fn month(price: Option<&str>, currency: &str) -> MemoryAsk {
             reason.map(String::from).into(),
         ];
         let mut row = texts.to_vec();
-        row.extend([price.map_or(Value::Null, decimal), decimal(cost), decimal("100"), 2.into()]);
+        row.extend([
+            price.map_or(Value::Null, decimal),
+            price.map(|_| PAYER.to_string()).into(),
+            price.map_or(Value::Null, |_| instant("2026-10-14")),
+            decimal(cost),
+            decimal("100"),
+            2.into(),
+        ]);
         row
     };
     let priced = price.is_none().then_some("no price");
@@ -237,6 +244,25 @@ fn month(price: Option<&str>, currency: &str) -> MemoryAsk {
         .answer("cost/repriced", move |_| page::<RepricedRow>(&rows))
         .answer("instance/facts", move |_| page::<TypeFacts>(&facts))
         .answer("region/list", move |_| page::<RegionRow>(&regions))
+        .answer("price/discounts", |_| page::<DiscountRow>(&[]))
+}
+
+/// A percentage of an account and a way to pay, with its first and last day.
+fn discount(
+    id: &str,
+    account: Option<&str>,
+    purchase: Option<&str>,
+    percent: &str,
+    days: [&str; 2],
+) -> Vec<Value> {
+    let mut row = vec![Value::Null; DiscountRow::fields().len()];
+    row[0] = id.into();
+    row[1] = account.into();
+    row[6] = purchase.into();
+    row[7] = decimal(percent);
+    row[10] = instant(days[0]);
+    row[11] = instant(days[1]);
+    row
 }
 
 #[test]
@@ -244,7 +270,7 @@ fn matched_hours_are_repriced_and_all_others_keep_their_cost_by_name() {
     let (done, out, err) = run(&month(Some("0.0816"), "USD"), "whatif --map m5=m7g");
     done.unwrap();
     let row = out.lines().nth(1).unwrap();
-    assert_eq!(row, "Amazon EC2,Usage,USD,29.45,28.01,-1.44,6,19.85,no price; spot usage", "{out}");
+    assert_eq!(row, "Amazon EC2,Usage,USD,29.45,28.01,-1.44,6,19.85,no price; spot usage,28.01", "{out}");
     for note in [
         "2026-10: USD 28.01 instead of 29.45 (difference -1.44); 19.85 of it kept its cost",
         "no price of that time: z1d.large linux in us-east-1",
@@ -254,6 +280,37 @@ fn matched_hours_are_repriced_and_all_others_keep_their_cost_by_name() {
     }
     let (_, _, err) = run(&month(Some("0.0816"), "USD"), "whatif --map m5=m6i --plan compute");
     assert!(!err.contains("built for") && err.contains("truffle commitment shows"), "{err}");
+}
+
+#[test]
+fn repriced_hours_have_the_own_discount_of_their_account_and_day_and_other_lines_have_none() {
+    let october = ["2026-10-14", "2026-10-14"];
+    let check = |discounts: Vec<Vec<Value>>, more: &str, expected: &str, id: Option<&str>| {
+        let ask =
+            month(Some("0.0816"), "USD").answer("price/discounts", move |_| page::<DiscountRow>(&discounts));
+        let (done, out, err) = run(&ask, &format!("whatif --map m5=m7g {more}"));
+        done.unwrap();
+        let found: Vec<&str> = out.lines().nth(1).unwrap().split(',').collect();
+        assert_eq!([found[4], found[9]].join(" "), expected, "{out}");
+        match id {
+            Some(id) => assert!(err.contains(&format!("own discounts apply: {id}; ")), "{err}"),
+            None => assert!(!err.contains("own discounts"), "{err}"),
+        }
+    };
+    let half = |days| vec![discount("half", None, None, "50", days)];
+    check(half(october), "", "23.93 28.01", Some("half"));
+    check(half(october), "--no-discount", "28.01 28.01", None);
+    check(half(["2026-10-15", "2027-01-01"]), "", "28.01 28.01", None);
+    check(half(["2026-01-01", "2026-10-13"]), "", "28.01 28.01", None);
+    let of_account = |account| vec![discount("mine", Some(account), None, "50", october)];
+    check(of_account(PAYER), "", "23.93 28.01", Some("mine"));
+    check(of_account("444455556666"), "", "28.01 28.01", None);
+    let of_plan = || vec![discount("plan", None, Some("compute-savings-plan"), "50", october)];
+    check(of_plan(), "", "28.01 28.01", None);
+    check(of_plan(), "--plan instance", "28.01 28.01", None);
+    check(of_plan(), "--plan compute", "23.93 28.01", Some("plan"));
+    let of_spot = vec![discount("spot", None, Some("spot"), "50", october)];
+    check(of_spot, "--spot", "23.93 28.01", Some("spot"));
 }
 
 #[test]
@@ -297,4 +354,10 @@ fn bad_and_thin_inputs_of_whatif_end_with_a_sentence_and_their_kind() {
     );
     let no_hours = month(None, "USD").answer("cost/repriced", |_| page::<RepricedRow>(&[]));
     check(&no_hours, "whatif", FailureKind::NoMatch, "no on-demand hours of instances in 2026-10");
+    let days = ["2026-01-01", "2026-12-31"];
+    let tied = month(Some("0.0816"), "USD").answer("price/discounts", move |_| {
+        page::<DiscountRow>(&["a", "b"].map(|id| discount(id, None, None, "5", days)))
+    });
+    check(&tied, "whatif", FailureKind::Data, "the discounts \"a\" and \"b\" apply equally to m5 us-east-1");
+    run(&tied, "whatif --no-discount").0.unwrap();
 }

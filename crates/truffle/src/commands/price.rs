@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use catalog::rows::PurchaseOptionRow;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -10,15 +8,14 @@ use crate::CommandPorts;
 use crate::answer_columns::{
     CellColumn, FLOAT, INT, MONEY, TEXT, TIME, ValueColumn, has_several, page_of, table_of,
 };
-use crate::columns::exact_money;
+use crate::columns::{exact_money, exact_money_cell};
 use crate::commands::price_history::show_history;
 use crate::cost_text::percent_cell;
-use crate::discount_book::DiscountBook;
+use crate::discount_book::{CustomerTerms, DiscountArgs, note_discounts};
 use crate::footer::note_footer;
 use crate::missing_prices::{PricedRegions, find_missing_prices, nothing_to_show};
 use crate::purchase_options::{
-    ComparedOption, CustomerTerms, ON_DEMAND, PriceScope, TypeOptions, UseAssumptions, compare_options,
-    describe_purchase,
+    ComparedOption, ON_DEMAND, PriceScope, TypeOptions, UseAssumptions, compare_options, describe_purchase,
 };
 use crate::region_scope::RegionScopeArgs;
 
@@ -76,9 +73,6 @@ pub struct PriceOptionsArgs {
         help_heading = "Price"
     )]
     pub restart: SignedDuration,
-    /// Account of the usage, for discounts of an account [default: only those of any account]
-    #[arg(long, value_name = "ACCOUNT", conflicts_with = "no_discount", help_heading = "Price")]
-    pub account: Option<String>,
     /// Show each published price over time, with the change in percent and its first and last
     /// statement
     #[arg(
@@ -87,9 +81,9 @@ pub struct PriceOptionsArgs {
         help_heading = "Price"
     )]
     pub history: bool,
-    /// Leave out own discounts and show list prices
-    #[arg(long, help_heading = "Price")]
-    pub no_discount: bool,
+    /// Own discounts.
+    #[command(flatten)]
+    pub discounts: DiscountArgs,
 }
 
 fn read_hours(text: &str) -> Result<Decimal, String> {
@@ -118,7 +112,7 @@ pub fn run_price(
     }
     let types = load_types(&args.types, &scope, ports)?;
     let uses = UseAssumptions { hours: args.hours, checkpoint: args.checkpoint, restart: args.restart };
-    let terms = customer_terms(args, ports)?;
+    let terms = args.discounts.terms(ports)?;
     let lines: Vec<Vec<PriceLine>> =
         types.iter().map(|found| price_lines(found, &scope, &uses, &terms)).collect::<Result<_, _>>()?;
     let lines = lines.concat();
@@ -130,27 +124,14 @@ pub fn run_price(
     printer.report(&report(&lines), ports.encode)?;
     reasons.iter().for_each(|reason| printer.note(&format!("{}; {}", reason.text, reason.next)));
     note_quarantined(&lines, printer);
-    note_discounts(&lines, printer);
+    let discount_ids = lines.iter().filter_map(|line| line.compared.discount_id.as_deref());
+    let has_discount = note_discounts(discount_ids, printer);
     if lines.iter().any(|line| line.compared.band_rate.is_some()) {
         printer.note("interruptions of the band are rough: a band is wide and describes the month before");
     }
-    let has_discount = lines.iter().any(|line| line.compared.discount_id.is_some());
     let datasets = if has_discount { &DATASETS[..] } else { &DATASETS[..DATASETS.len() - 1] };
     note_footer(ports, printer, datasets, &regions, now)?;
     Ok(Exit::Done)
-}
-
-/// Loads the discounts, unless list prices are wanted.
-fn customer_terms(args: &PriceOptionsArgs, ports: &CommandPorts<'_>) -> Result<CustomerTerms, Failure> {
-    let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(account) = args.account.as_deref().filter(|account| !is_account(account)) {
-        return Err(Failure::usage(format!(
-            "--account \"{account}\" is not an account id; expected 12 digits"
-        ))
-        .hint("find the id with aws sts get-caller-identity"));
-    }
-    let discounts = if args.no_discount { DiscountBook::default() } else { DiscountBook::load(ports)? };
-    Ok(CustomerTerms { discounts, account_id: args.account.clone() })
 }
 
 /// Loads each type once, in the order of the arguments.
@@ -213,15 +194,6 @@ fn priced_regions(found: &TypeOptions) -> PricedRegions<'_> {
         regions: &found.regions,
         priced: regions_of(|_| true),
         priced_on_demand: regions_of(|option| option.purchase == ON_DEMAND),
-    }
-}
-
-/// Notes the discounts behind the prices.
-fn note_discounts(lines: &[PriceLine], printer: &mut Printer) {
-    let ids: BTreeSet<&str> = lines.iter().filter_map(|line| line.compared.discount_id.as_deref()).collect();
-    if !ids.is_empty() {
-        let ids: Vec<&str> = ids.into_iter().collect();
-        printer.note(&format!("own discounts apply: {}; --no-discount shows list prices", ids.join(", ")));
     }
 }
 
@@ -312,15 +284,7 @@ fn price_cell(compared: &ComparedOption) -> String {
     match (compared.price_per_hour, option.currency.as_deref()) {
         (None, _) if mark.is_some() => "quarantined".into(),
         (None, _) => "unknown".into(),
-        (Some(price), currency) => {
-            let number = exact_money(price);
-            let shown = match currency {
-                Some("USD") => format!("${number}"),
-                Some(currency) => format!("{currency} {number}"),
-                None => number,
-            };
-            shown + mark.unwrap_or_default()
-        }
+        (Some(price), currency) => exact_money_cell(price, currency) + mark.unwrap_or_default(),
     }
 }
 

@@ -67,7 +67,8 @@ pub struct SearchArgs {
 /// Checks the words, flags, sort keys and regions of a search before it is saved.
 pub(crate) fn check_search(args: &SearchArgs, ports: &CommandPorts<'_>) -> Result<(), Failure> {
     let facts = region_scope::facts(ports)?;
-    let understood = read_words(args, &SearchVocabulary::new(&facts), &facts)?;
+    let vocabulary = SearchVocabulary::new(&facts);
+    let understood = read_words("search", &args.words, &args.filters, &vocabulary, &facts)?;
     SearchFilters::new(&args.filters, understood.filters(), &facts)?;
     sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, "all")?;
@@ -75,18 +76,21 @@ pub(crate) fn check_search(args: &SearchArgs, ports: &CommandPorts<'_>) -> Resul
     region_scope::check_regions(&named, &region_scope::regions(ports)?)
 }
 
-fn read_words(
-    args: &SearchArgs,
+/// Reads the words of a command. The words true and false are refused: they are values of flags.
+pub(crate) fn read_words(
+    command: &str,
+    words: &[String],
+    filters: &FilterArgs,
     vocabulary: &SearchVocabulary<'_>,
     facts: &[TypeFacts],
 ) -> Result<ParsedWords, Failure> {
     let is_value = |word: &&String| word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false");
-    let Some(value) = args.words.iter().find(is_value) else { return words::read(&args.words, vocabulary) };
-    let set = args.filters.set_flags(facts)?;
+    let Some(value) = words.iter().find(is_value) else { return words::read(words, vocabulary) };
+    let set = filters.set_flags(facts)?;
     let flags: Vec<String> = set.iter().map(|flag| format!("{flag}={}", value.to_lowercase())).collect();
     let hint = if flags.is_empty() { "--bare-metal=false".to_string() } else { flags.join(" or ") };
     Err(Failure::usage(format!("\"{value}\" is no search word, and a flag takes its value after ="))
-        .hint(format!("truffle search {hint}")))
+        .hint(format!("truffle {command} {hint}")))
 }
 
 /// Runs `truffle search`.
@@ -102,7 +106,7 @@ pub fn run_search(
     // The process exits after the answer: freeing some 60,000 strings first would only cost time.
     let facts: &[TypeFacts] = region_scope::read_facts(facts?, ports)?.leak();
     let vocabulary = SearchVocabulary::new(facts);
-    let understood = read_words(args, &vocabulary, facts)?;
+    let understood = read_words("search", &args.words, &args.filters, &vocabulary, facts)?;
     let filters = SearchFilters::new(&args.filters, understood.filters(), facts)?;
     let sort = sort_keys(args, &understood)?;
     let regions = args.place.regions(&understood.regions, otherwise)?;
@@ -114,7 +118,7 @@ pub fn run_search(
         true => args.place.offers_everywhere([zones, prices], ports, &regions, printer)?,
         false => (args.place.offers([zones, prices], ports, &regions, printer)?, 1),
     };
-    check_zones(&args.filters.zone.zones, &offers)?;
+    region_scope::check_zones(&args.filters.zone.zones, &offers)?;
     let candidates = candidates(facts, &offers, least);
     let mut outcome = filters.apply(&candidates);
     let price_command = price_command(ports, &regions, now);
@@ -167,19 +171,6 @@ fn candidates<'a>(
             Some(OfferCandidate { facts, offer: Some(offer) })
         })
         .collect()
-}
-
-/// Refuses a zone without offers: it is a typing error, or a zone of another region.
-fn check_zones(asked: &[String], offers: &[RegionOffer]) -> Result<(), Failure> {
-    let known: BTreeSet<&str> = offers.iter().flat_map(|offer| &offer.az_ids).map(String::as_str).collect();
-    match asked.iter().find(|zone| !known.contains(zone.as_str())) {
-        None => Ok(()),
-        Some(zone) => {
-            let near = suggest_closest(zone, known.iter().copied());
-            Err(Failure::usage(format!("--zones: zone {zone} has no offers in the requested regions{near}"))
-                .hint("truffle zones m7i.xlarge lists zones"))
-        }
-    }
 }
 
 /// A sort key with its direction.
@@ -262,7 +253,7 @@ fn note_no_match(outcome: &FilterOutcome, regions: usize, gpu_memory: Option<Str
 }
 
 /// Notes the types that satisfy all filters but are not offered in the requested regions.
-fn note_not_offered(
+pub(crate) fn note_not_offered(
     filters: &SearchFilters,
     facts: &[TypeFacts],
     offers: &[RegionOffer],

@@ -13,6 +13,8 @@ use crate::cost_days::{day_of, month_text};
 use crate::cost_footer::note_priced_footer;
 use crate::cost_text::{amount_cell, currency_header};
 use crate::daily_costs::{BillHistory, CostMetric, CostMonths, DailyCostsQuery, read_months};
+use crate::discount_book::{DiscountBook, InstanceHours, note_discounts};
+use crate::purchase_options::{ON_DEMAND, SPOT};
 use crate::region_scope::{check_regions, facts, regions, rows};
 use crate::savings_plan::{PlanKind, PlanPayment, PlanTerms};
 
@@ -26,7 +28,8 @@ const NAMED_USAGE: usize = 5;
 /// On-demand hours of instances are repriced, one row for each service and line type. All other
 /// lines keep their cost, as do hours without a price: unmatched cost, with the reason. Without any
 /// flag the hours cost the list price of their own time. A price is the one of the time of the
-/// usage, or of --prices-as-of.
+/// usage, or of --prices-as-of, with the own discount of that day. Lines that keep their cost have
+/// the discounts of the bill.
 #[derive(Debug, Args)]
 pub struct WhatifArgs {
     /// Billing month, such as 2026-11 [default: the newest one in the bills]
@@ -58,6 +61,9 @@ pub struct WhatifArgs {
     /// Take the prices of a day or an instant instead of the time of the usage
     #[arg(long, value_name = "WHEN")]
     pub prices_as_of: Option<String>,
+    /// Leave out own discounts and take list prices
+    #[arg(long)]
+    pub no_discount: bool,
 }
 
 /// Runs `truffle whatif`.
@@ -81,19 +87,42 @@ pub fn run_whatif(
         CostMonths::WithTheOneBefore(month) => month,
         CostMonths::Newest | CostMonths::All => history.newest_month,
     };
-    let lines = repriced(args, month, &replacements, prices_at.as_deref(), ports)?;
-    check_matched(&lines, args, month, ports)?;
+    let repriced = repriced(args, month, &replacements, prices_at.as_deref(), ports)?;
+    check_matched(&repriced, args, month, ports)?;
+    let discounts = DiscountBook::load_unless(args.no_discount, ports)?;
+    let purchase = args.discount_purchase();
+    let lines = repriced.into_iter().map(|line| PricedLine::new(line, purchase, &discounts));
+    let lines = lines.collect::<Result<Vec<PricedLine>, Failure>>()?;
     let rows = WhatifRow::of(&lines);
     printer.report(&report(&rows), ports.encode)?;
     note_answer(&lines, &rows, args, month, printer);
     note_architectures(&replacements, &known, printer);
-    let prices = match (args.spot, args.plan) {
-        (true, _) => "spot_price",
-        (false, Some(_)) => "savings_plan",
-        (false, None) => "price",
-    };
-    note_priced_footer(&month_text(month), &["charge", prices], ports, printer, now)?;
+    let has_discount = note_discounts(lines.iter().filter_map(|line| line.discount_id.as_deref()), printer);
+    let mut datasets = vec!["charge", args.price_dataset()];
+    datasets.extend(has_discount.then_some("discount"));
+    note_priced_footer(&month_text(month), &datasets, ports, printer, now)?;
     Ok(Exit::Done)
+}
+
+impl WhatifArgs {
+    /// The dataset with the prices.
+    fn price_dataset(&self) -> &'static str {
+        match (self.spot, self.plan) {
+            (true, _) => "spot_price",
+            (false, Some(_)) => "savings_plan",
+            (false, None) => "price",
+        }
+    }
+
+    /// The way to pay, as own discounts spell it.
+    fn discount_purchase(&self) -> &'static str {
+        match (self.spot, self.plan) {
+            (true, _) => SPOT,
+            (false, Some(PlanKind::Compute)) => "compute-savings-plan",
+            (false, Some(PlanKind::Instance)) => "instance-savings-plan",
+            (false, None) => ON_DEMAND,
+        }
+    }
 }
 
 /// Reads `--prices-as-of`. Refuses an instant after that of the answer.
@@ -211,19 +240,53 @@ fn check_matched(
         return Err(Failure::new(FailureKind::NoMatch, problem)
             .hint(format!("choose a --region with prices in {currency}")));
     }
-    let dataset = match (args.spot, args.plan) {
-        (true, _) => "spot_price",
-        (false, Some(_)) => "savings_plan",
-        (false, None) => "price",
-    };
     let region = region.unwrap_or(ports.settings.region.value.as_str());
-    let command = collect_command(dataset, region);
+    let command = collect_command(args.price_dataset(), region);
     let problem = format!("no price of that time fits the hours of instances in {month}: {}", names(&hours));
     let hint = match args.prices_as_of {
         None => format!("--prices-as-of DAY takes the prices of another day; {command} collects them"),
         Some(_) => format!("{command} collects prices"),
     };
     Err(Failure::new(FailureKind::NoMatch, problem).hint(hint))
+}
+
+/// A repriced row, with the customer's own price.
+struct PricedLine {
+    row: RepricedRow,
+    /// Cost of the hours at their list price; `None` for lines that keep their cost.
+    list_cost: Option<Decimal>,
+    /// Cost of the hours at the customer's own price.
+    own_cost: Option<Decimal>,
+    discount_id: Option<String>,
+}
+
+impl PricedLine {
+    fn new(row: RepricedRow, purchase: &str, discounts: &DiscountBook) -> Result<PricedLine, Failure> {
+        let discount = match row.price_per_hour.zip(row.priced_on) {
+            None => None,
+            Some((_, priced_on)) => {
+                let hours = InstanceHours {
+                    instance_type: row.instance_type.as_deref().unwrap_or_default(),
+                    region: row.region.as_deref().unwrap_or_default(),
+                    os: row.os.as_deref().unwrap_or_default(),
+                    purchase,
+                    currency: &row.billing_currency,
+                };
+                discounts.find(&hours, row.account_id.as_deref(), day_of(priced_on))?
+            }
+        };
+        let own_price = match discount {
+            None => row.price_per_hour,
+            Some(discount) => row.price_per_hour.and_then(|price| discount.apply(price)),
+        };
+        let cost = |price: Option<Decimal>| Some((price? * row.quantity?.0).round_dp(18));
+        Ok(PricedLine {
+            list_cost: cost(row.price_per_hour),
+            own_cost: cost(own_price),
+            discount_id: discount.map(|discount| discount.id.clone()),
+            row,
+        })
+    }
 }
 
 /// Returns the usage in words, such as "m5.large linux in us-east-1".
@@ -250,20 +313,22 @@ struct WhatifRow {
     whatif: Decimal,
     lines: i64,
     unmatched: Decimal,
+    /// As `whatif`, at list prices.
+    whatif_list: Decimal,
     reasons: BTreeSet<String>,
 }
 
 impl WhatifRow {
     /// Adds the lines up, the largest differences first.
-    fn of(lines: &[RepricedRow]) -> Vec<WhatifRow> {
+    fn of(lines: &[PricedLine]) -> Vec<WhatifRow> {
         let mut found: BTreeMap<(Option<&str>, Option<&str>, &str), WhatifRow> = BTreeMap::new();
         for line in lines {
-            let key =
-                (line.service_name.as_deref(), line.line_type.as_deref(), line.billing_currency.as_str());
+            let of = &line.row;
+            let key = (of.service_name.as_deref(), of.line_type.as_deref(), of.billing_currency.as_str());
             let row = found.entry(key).or_insert_with(|| WhatifRow {
-                service: line.service_name.clone(),
-                line_type: line.line_type.clone(),
-                currency: line.billing_currency.clone(),
+                service: of.service_name.clone(),
+                line_type: of.line_type.clone(),
+                currency: of.billing_currency.clone(),
                 ..WhatifRow::default()
             });
             row.add(line);
@@ -273,16 +338,15 @@ impl WhatifRow {
         rows
     }
 
-    fn add(&mut self, line: &RepricedRow) {
-        self.actual += line.actual_cost.0;
-        self.lines += line.lines;
-        match repriced_cost(line) {
-            Some(cost) => self.whatif += cost,
-            None => {
-                self.whatif += line.actual_cost.0;
-                self.unmatched += line.actual_cost.0;
-                self.reasons.extend(line.reason.clone());
-            }
+    fn add(&mut self, line: &PricedLine) {
+        let actual = line.row.actual_cost.0;
+        self.actual += actual;
+        self.lines += line.row.lines;
+        self.whatif += line.own_cost.unwrap_or(actual);
+        self.whatif_list += line.list_cost.unwrap_or(actual);
+        if line.own_cost.is_none() {
+            self.unmatched += actual;
+            self.reasons.extend(line.row.reason.clone());
         }
     }
 
@@ -296,12 +360,7 @@ impl WhatifRow {
     }
 }
 
-/// Returns the cost of the hours at their price; `None` for lines that keep their cost.
-fn repriced_cost(line: &RepricedRow) -> Option<Decimal> {
-    Some((line.price_per_hour? * line.quantity?.0).round_dp(18))
-}
-
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "service_name",
     "line_type",
     "billing_currency",
@@ -311,7 +370,11 @@ const COLUMNS: [&str; 9] = [
     "lines",
     "unmatched_cost",
     "why_unmatched",
+    LIST_COLUMN,
 ];
+
+/// The column at list prices, which the table for people lacks.
+const LIST_COLUMN: &str = "whatif_list_cost";
 
 fn report(rows: &[WhatifRow]) -> Report {
     let field = |name: &&str| {
@@ -333,6 +396,7 @@ fn report(rows: &[WhatifRow]) -> Report {
             row.lines.into(),
             row.unmatched.into(),
             row.reasons().into(),
+            row.whatif_list.into(),
         ]
     };
     let fields: Vec<Field> = COLUMNS.iter().map(field).collect();
@@ -345,8 +409,8 @@ fn report(rows: &[WhatifRow]) -> Report {
 fn table(page: &Page, rows: &[WhatifRow]) -> TableView {
     let currencies: BTreeSet<&str> = rows.iter().map(|row| row.currency.as_str()).collect();
     let one = currencies.first().filter(|_| currencies.len() == 1);
-    let chosen: Vec<usize> =
-        (0..COLUMNS.len()).filter(|at| COLUMNS[*at] != "billing_currency" || one.is_none()).collect();
+    let is_shown = |name: &str| name != LIST_COLUMN && (name != "billing_currency" || one.is_none());
+    let chosen: Vec<usize> = (0..COLUMNS.len()).filter(|at| is_shown(COLUMNS[*at])).collect();
     let column = |at: &usize| {
         let field = &page.fields[*at];
         let align = if field.ty == ValueType::Text { Align::Left } else { Align::Right };
@@ -374,7 +438,7 @@ fn table(page: &Page, rows: &[WhatifRow]) -> TableView {
 
 /// Prints the whole of each currency, and the usage without a price.
 fn note_answer(
-    lines: &[RepricedRow],
+    lines: &[PricedLine],
     rows: &[WhatifRow],
     args: &WhatifArgs,
     month: Day,
@@ -398,8 +462,8 @@ fn note_answer(
             cell(unmatched)
         ));
     }
-    let missing: Vec<&RepricedRow> =
-        lines.iter().filter(|line| line.own_type.is_some() && line.price_per_hour.is_none()).collect();
+    let is_missing = |row: &&RepricedRow| row.own_type.is_some() && row.price_per_hour.is_none();
+    let missing: Vec<&RepricedRow> = lines.iter().map(|line| &line.row).filter(is_missing).collect();
     if !missing.is_empty() {
         printer.note(&format!("no price of that time: {}", names(&missing)));
     }
