@@ -60,8 +60,8 @@ cargo xtask bench [sandbox | lifecycle | models [--seed N] [--m4 FOLDER]
                                answer over three months of 100,000 lines;
                                money: spot prices, regions and interruption rates, on the real data of a
                                folder [default: ../shared/data];
-                               recommend: the time of 1,000 random needs; runtimes and choices of types,
-                               on the runs of ../shared/data;
+                               recommend: the time of 1,000 random needs, and the errors of runtimes and
+                               choices of types on the runs of ../shared/data;
                                --imports: only invented price lists and bills of that size;
                                --growth: also lakes of 4 and 16 times the history, which takes half an hour";
 

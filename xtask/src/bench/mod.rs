@@ -80,8 +80,9 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
         return money::run(arguments);
     }
     if let ["recommend", arguments @ ..] = words {
-        needs::run(arguments)?;
-        return recommend::run(arguments);
+        // Both are measured, also if the first one fails.
+        let parts = [needs::run(arguments), recommend::run(arguments)];
+        return parts.into_iter().collect();
     }
     let plan = BenchPlan::read(words)?;
     build()?;

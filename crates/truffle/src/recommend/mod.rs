@@ -27,7 +27,7 @@ use self::answer::{currency_of, picks_of};
 pub use self::flags::PickTermArgs;
 use self::needs::PickNeeds;
 use self::picks::{MarketPrices, PurchasePick};
-use self::runs::RecommendRunsArgs;
+use self::runs::{RecommendRunsArgs, run_recommend_runs};
 use crate::CommandPorts;
 use crate::commands::search::{note_not_offered, read_words};
 use crate::filter::{FilterArgs, SearchFilters};
@@ -66,10 +66,10 @@ pub struct RecommendArgs {
     pub filters: FilterArgs,
 }
 
-/// Origins of a recommendation beside needs.
+/// Origins of a recommendation other than needs.
 #[derive(Debug, Subcommand)]
 pub enum RecommendOrigin {
-    /// Recommend a type and a count from measured runs
+    #[allow(missing_docs, reason = "the help is the doc comment of the arguments")]
     Runs(RecommendRunsArgs),
 }
 
@@ -81,7 +81,7 @@ pub fn run_recommend(
     now: Timestamp,
 ) -> Result<Exit, Failure> {
     if let Some(RecommendOrigin::Runs(args)) = &args.origin {
-        return runs::run_recommend_runs(args, ports, printer, now);
+        return run_recommend_runs(args, ports, printer, now);
     }
     args.terms.check()?;
     let otherwise = ports.settings.region.value.as_str();
