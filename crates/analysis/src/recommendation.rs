@@ -351,7 +351,9 @@ mod tests {
             let names = names(drawn.len(), 0);
             let all = candidates(&drawn, &names);
             let mut fewer = all.clone();
-            fewer.iter_mut().for_each(|one| drop(one.verdicts.remove(need)));
+            for one in &mut fewer {
+                one.verdicts.remove(need);
+            }
             for currency in ["USD", "CNY"] {
                 let more = cheapest(&recommend(&all), &all, currency);
                 let less = cheapest(&recommend(&fewer), &fewer, currency);
