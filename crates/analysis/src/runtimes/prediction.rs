@@ -8,6 +8,8 @@ use crate::numbers::{mean, median, quantile};
 
 /// Points of one job from which its inputs are modelled.
 pub const MANY_RUNS: usize = 20;
+/// Points from which a model of the inputs learns at most: its time grows with their cube.
+const MOST_MODELLED: usize = 1_000;
 /// A value further outside the seen range than this share of the range is marked.
 const EXTRAPOLATION_SHARE: f64 = 1.0 / 3.0;
 /// Deviations of repeats or left-out errors that a 90 % interval needs: with fewer, the largest of
@@ -187,10 +189,12 @@ impl<'a> JobKnowledge<'a> {
         };
         let curves = here.iter().filter_map(|(name, counts)| Some((*name, curve(counts)?))).collect();
         let varies = points.iter().any(|point| point.inputs != points[0].inputs);
-        let model = (points.len() >= MANY_RUNS && varies).then(|| InputModel::fit(&points)).flatten();
+        let every = points.len().div_ceil(MOST_MODELLED).max(1);
+        let modelled: Vec<RunPoint> = points.iter().step_by(every).cloned().collect();
+        let model = (modelled.len() >= MANY_RUNS && varies).then(|| InputModel::fit(&modelled)).flatten();
         let by_input = !points.iter().any(|point| point.inputs == query.inputs);
         let model = model.map(|model| {
-            let errors = model.left_out_errors(&points, by_input).into_iter().flatten().collect();
+            let errors = model.left_out_errors(&modelled, by_input).into_iter().flatten().collect();
             (model, errors)
         });
         JobKnowledge { inputs: query.inputs, points, here, curves, model, repeat_spread }

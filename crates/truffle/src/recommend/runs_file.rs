@@ -10,7 +10,7 @@ use domain::{InstanceType, LARGEST_FIELD, without_mark};
 /// Limit of the file.
 const LARGEST_FILE: u64 = 16 << 20;
 /// Limit of its rows.
-const MOST_RUNS: usize = 100_000;
+const MOST_RUNS: usize = 10_000;
 /// Limit of its input columns.
 const MOST_INPUTS: usize = 50;
 /// Bad rows that a failure lists.
