@@ -27,6 +27,7 @@ mod moto;
 mod notebook;
 mod notify;
 mod plans;
+mod price_oracle;
 mod prices;
 mod privacy;
 mod programs;

@@ -97,7 +97,7 @@ fn write(desk: &Desk, name: &str, text: &str) -> PathBuf {
     path
 }
 
-fn import(desk: &Desk, kind: &str, file: &Path, more: &[&str]) {
+pub(crate) fn import(desk: &Desk, kind: &str, file: &Path, more: &[&str]) {
     let file = file.to_string_lossy();
     desk.collector(&[&["import", kind, &*file, "-q"], more].concat()).expect_success();
 }
@@ -386,10 +386,40 @@ fn a_daily_bill_gives_an_upper_bound_and_says_so() {
     assert!(amount(daily, "saving_cost") >= amount(hourly, "saving_cost"), "{daily} {hourly}");
 }
 
-/// Runs `tests/oracle_plans.py` in the environment of the notebooks, with a text as its input.
-fn oracle(python: &Path, words: &[&str], input: &str) -> String {
+#[test]
+fn thin_bills_and_bad_flags_have_a_sentence_and_an_exit_code() {
+    let desk = october("1");
+    let check = |line: &str, code: i32, sentence: &str| {
+        let ran = desk.truffle(&line.split(' ').collect::<Vec<_>>());
+        assert_eq!(ran.code, code, "{line}: {ran:?}");
+        assert!(ran.err.contains(sentence), "{line}: {ran:?}");
+    };
+    check("commitment", 4, "not collected yet: rates of a 1-year no-upfront");
+    let rates = [("r9.large", "RunInstances", exact("1"))];
+    import(&desk, "savings-plans", &plans(&desk, "other.csv", "2026-09-01", &rates), &[]);
+    check("commitment", 3, "fits the on-demand usage: BoxUsage:");
+    check("whatif --plan compute", 3, "no price of that time fits the hours of instances in 2026-10");
+    let rates = TYPES.map(|(name, price)| (name, "RunInstances", exact(price) * exact("0.7")));
+    import(&desk, "savings-plans", &plans(&desk, "sep.csv", "2026-09-02", &rates), &[]);
+    check("commitment --window 60d", 4, "--window 60d is longer than the bills, which cover 31 days");
+    check("commitment --amount=-1", 2, "is not an amount above 0");
+    check("commitment --as-of 2000-01-01", 4, "no bill was known by 2000-01-01");
+    check("whatif --month 2026-09", 4, "not collected yet: charges of 2026-09");
+    check("whatif --as-of 2000-01-01", 4, "no bill was known by 2000-01-01");
+    check(
+        "whatif --region cn-north-1",
+        3,
+        "prices of cn-north-1 are in CNY, and the bill of 2026-10 is in USD",
+    );
+    check("whatif --map m5=m7x", 2, "--map: unknown family \"m7x\"; the closest match is m7");
+    check("whatif --spot", 3, "no price of that time fits the hours of instances in 2026-10");
+    check("whatif --prices-as-of 1999-01-01", 3, "no price of that time fits the hours");
+}
+
+/// Runs a script of `tests/` in the environment of the notebooks, with a text as its input.
+pub(crate) fn oracle(python: &Path, script: &str, words: &[&str], input: &str) -> String {
     let mut command = Command::new(python);
-    command.arg(repository_root().join("tests/oracle_plans.py")).args(words);
+    command.arg("-B").arg(repository_root().join("tests").join(script)).args(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -399,8 +429,8 @@ fn oracle(python: &Path, words: &[&str], input: &str) -> String {
     Ran::of(child.wait_with_output().unwrap()).expect_success()
 }
 
-/// Answers questions one after the other. Adds the exit code and the rows to each.
-fn answered(desk: &Desk, questions: &[Value]) -> Vec<Value> {
+/// Answers questions two at a time. Adds the exit code and the rows to each.
+pub(crate) fn answered(desk: &Desk, questions: &[Value]) -> Vec<Value> {
     let answer = |question: &Value| {
         let words: Vec<&str> =
             question["words"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
@@ -410,8 +440,35 @@ fn answered(desk: &Desk, questions: &[Value]) -> Vec<Value> {
         answer["rows"] = serde_json::from_str(&ran.out).unwrap_or(Value::Null);
         answer
     };
-    questions.iter().map(answer).collect()
+    let (one, other) = questions.split_at(questions.len() / 2);
+    std::thread::scope(|scope| {
+        let one = scope.spawn(|| one.iter().map(answer).collect::<Vec<Value>>());
+        let other: Vec<Value> = other.iter().map(answer).collect();
+        [one.join().unwrap(), other].concat()
+    })
 }
+
+/// Imports the price lists, rates of plans and spot prices of the oracle. Returns the folder with
+/// all files that it wrote.
+pub(crate) fn import_oracle_prices(desk: &Desk, python: &Path) -> PathBuf {
+    let folder = desk.home().join("oracle");
+    fs::create_dir(&folder).unwrap();
+    oracle(python, ORACLE, &["make", &folder.to_string_lossy(), "17"], "");
+    for region in ["us-east-1", "eu-west-1"] {
+        for day in ["2026-08-01", "2026-10-10"] {
+            let file = folder.join(format!("prices-{region}-{day}.csv"));
+            import(desk, "price-list", &file, &["--whole"]);
+        }
+        for day in ["2026-08-15", "2026-10-20"] {
+            let file = folder.join(format!("plans-{region}-{day}.csv"));
+            import(desk, "savings-plans", &file, &["--whole"]);
+        }
+    }
+    import(desk, "spot-history", &folder.join("spot.csv"), &[]);
+    folder
+}
+
+const ORACLE: &str = "oracle_plans.py";
 
 #[test]
 fn random_questions_agree_with_an_oracle_over_exported_tables() {
@@ -421,21 +478,8 @@ fn random_questions_agree_with_an_oracle_over_exported_tables() {
         return;
     }
     let desk = Desk::default();
-    let folder = desk.home().join("oracle");
-    fs::create_dir(&folder).unwrap();
+    let folder = import_oracle_prices(&desk, &python);
     let place = folder.to_string_lossy().into_owned();
-    oracle(&python, &["make", &place, "17"], "");
-    for region in ["us-east-1", "eu-west-1"] {
-        for day in ["2026-08-01", "2026-10-10"] {
-            let file = folder.join(format!("prices-{region}-{day}.csv"));
-            import(&desk, "price-list", &file, &["--whole"]);
-        }
-        for day in ["2026-08-15", "2026-10-20"] {
-            let file = folder.join(format!("plans-{region}-{day}.csv"));
-            import(&desk, "savings-plans", &file, &["--whole"]);
-        }
-    }
-    import(&desk, "spot-history", &folder.join("spot.csv"), &[]);
     for (month, time) in [("2026-09", "2026-10-04"), ("2026-10", "2026-11-04")] {
         import(&desk, "cur", &folder.join(format!("bill-{month}.csv")), &["--observed-at", time]);
     }
@@ -449,15 +493,10 @@ fn random_questions_agree_with_an_oracle_over_exported_tables() {
         desk.truffle(&["export", "--query", sql, "--to", &file.to_string_lossy(), "-q"]).expect_success();
     }
     let count = if is_long_run() { 200 } else { 50 };
-    let drawn = oracle(&python, &["draw", &count.to_string(), "2026"], "");
+    let drawn = oracle(&python, ORACLE, &["draw", &count.to_string(), "2026"], "");
     let questions: Vec<Value> = serde_json::from_str(&drawn).unwrap();
-    let (one, other) = questions.split_at(count / 2);
-    let answers = std::thread::scope(|scope| {
-        let one = scope.spawn(|| answered(&desk, one));
-        let other = answered(&desk, other);
-        [one.join().unwrap(), other].concat()
-    });
-    let counts = oracle(&python, &["check", &place], &serde_json::to_string(&answers).unwrap());
+    let answers = serde_json::to_string(&answered(&desk, &questions)).unwrap();
+    let counts = oracle(&python, ORACLE, &["check", &place], &answers);
     let counts: Value = serde_json::from_str(&counts).unwrap();
     for kind in ["commitment", "usage", "whatif", "spot"] {
         assert!(counts[kind].as_u64().is_some_and(|found| found > count as u64 / 10), "{counts}");

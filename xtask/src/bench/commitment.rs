@@ -1,11 +1,11 @@
-//! Commitments: the losses that their past predicts, on generated years, and the time of an answer
-//! over three months of hourly lines.
+//! Commitments: the best one beside a grid, the losses that their past predicts on generated
+//! years, a real bill, and the time of an answer over three months of hourly lines.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{BenchRun, bench_analysis, build, median, time_command};
+use super::{BenchRun, bench_analysis, build, data_file, median, time_command};
 use crate::TaskError;
 
 /// Lines of each month.
@@ -16,27 +16,38 @@ const MONTHS: [(&str, u32); 3] = [("2026-08", 31), ("2026-09", 30), ("2026-10", 
 const SIZES: [&str; 6] = ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge"];
 const FAMILIES: [&str; 6] = ["m5", "m6i", "m7i", "c5", "c6i", "r6i"];
 
-pub(super) fn run(arguments: &[&str]) -> Result<(), TaskError> {
+/// Instance type, operation and price per hour of the usage in the real bill.
+const REAL_PRICES: [(&str, &str, f64); 6] = [
+    ("c5.large", "RunInstances", 0.085),
+    ("m4.xlarge", "RunInstances", 0.2),
+    ("m5.large", "RunInstances:0002", 0.188),
+    ("t2.large", "RunInstances", 0.0928),
+    ("t2.micro", "RunInstances", 0.0116),
+    ("t3.micro", "RunInstances:0002", 0.0196),
+];
+/// Price under the plan of the real bill, as a share of the price on demand.
+const REAL_SHARE: f64 = 0.73;
+
+/// Measures with the real bill of a folder of data.
+pub(super) fn run(arguments: &[&str], data: &Path) -> Result<(), TaskError> {
+    println!("\n## commitments\n");
     bench_analysis("commitment", arguments)?;
     build()?;
-    BenchRun::new()?.commitment()
+    let bench = BenchRun::new()?;
+    bench.real_commitment(data)?;
+    bench.commitment()
 }
 
 impl BenchRun {
     /// Measures `truffle commitment` over three months of the same number of lines.
     fn commitment(&self) -> Result<(), TaskError> {
         let lake = self.home.join("commitment");
-        let import = |kind: &str, file: &PathBuf, time: &str| {
-            let mut command = self.program("mycelium");
-            command.args(["collector", "import", kind]).arg(file).arg("--lake").arg(&lake);
-            if !time.is_empty() {
-                command.args(["--observed-at", time]);
-            }
-            time_command(&mut command)
-        };
-        import("savings-plans", &self.plan_rates()?, "")?;
+        let rates =
+            types().map(|(at, name, price)| (name, "RunInstances", price * (0.55 + 0.01 * at as f64)));
+        self.import_to(&lake, &["savings-plans"], &self.plan_rates(rates)?)?;
         for (month, days) in MONTHS {
-            import("cur", &self.hourly_bill(month, days)?, "2026-11-04")?;
+            let kind = ["cur", "--observed-at", "2026-11-04"];
+            self.import_to(&lake, &kind, &self.hourly_bill(month, days)?)?;
         }
         let ask = || {
             let mut command = self.truffle(&["commitment", "--window", "31d", "-o", "json", "--lake"]);
@@ -51,7 +62,49 @@ impl BenchRun {
         Ok(())
     }
 
-    fn plan_rates(&self) -> Result<PathBuf, TaskError> {
+    fn import_to(&self, lake: &Path, kind: &[&str], file: &Path) -> Result<(), TaskError> {
+        let mut command = self.program("mycelium");
+        command.args(["collector", "import"]).args(kind).arg(file).arg("--lake").arg(lake);
+        time_command(&mut command).map(drop)
+    }
+
+    /// Prints the cost in November of the commitment that was the best one in October.
+    fn real_commitment(&self, data: &Path) -> Result<(), TaskError> {
+        let lake = self.home.join("real-bill");
+        for month in ["Oct", "Nov"] {
+            let name = format!("cur-2018/{month}2018-WorkshopCUR-00001.snappy.parquet");
+            let Some(bill) = data_file(data, "commitments of a real bill", &name) else { return Ok(()) };
+            self.import_to(&lake, &["cur", "--observed-at", "2018-12-05"], &bill)?;
+        }
+        let rates = REAL_PRICES.map(|(name, operation, price)| (name.into(), operation, REAL_SHARE * price));
+        self.import_to(&lake, &["savings-plans"], &self.plan_rates(rates.into_iter())?)?;
+        let ask = |words: &[&str]| {
+            let mut command = self.truffle(&["commitment", "-o", "csv", "-q", "--lake"]);
+            let output = command.arg(&lake).args(words).output().map_err(|e| e.to_string())?;
+            Ok::<String, TaskError>(String::from_utf8_lossy(&output.stdout).into_owned())
+        };
+        let october = ask(&["--through", "2018-10-31", "--window", "31d"])?;
+        let chosen = cell(&october, "best", "commitment_per_hour")?;
+        let november = ask(&["--through", "2018-11-30", "--window", "30d", "--amount", chosen])?;
+        let amount = |choice: &str, name: &str| -> Result<f64, TaskError> {
+            let text = cell(&november, choice, name)?;
+            text.parse().map_err(|_| format!("{name} is no number: {text}"))
+        };
+        let (kept, best) = (amount("amount", "cost")?, amount("best", "cost")?);
+        println!(
+            "real bill: the best commitment of October in November {kept:.2}, in hindsight {best:.2}, \
+             without one {:.2}: {:.4} x hindsight, bar 1.005",
+            amount("best", "on_demand_cost")?,
+            kept / best
+        );
+        Ok(())
+    }
+
+    /// Writes rates of a Compute plan, each of an instance type and an operation.
+    fn plan_rates<'o>(
+        &self,
+        rates: impl Iterator<Item = (String, &'o str, f64)>,
+    ) -> Result<PathBuf, TaskError> {
         let mut text =
             "FormatVersion,v1.0\nDisclaimer,none\nPublication Date,2026-07-01T00:00:00Z\nVersion,1\n\
                         OfferCode,AmazonComputeSavingsPlan\n\
@@ -60,11 +113,10 @@ impl BenchRun {
                         LeaseContractLength,LeaseContractLengthUnit,Product Family,DiscountedRegionCode,\
                         DiscountedInstanceType\n"
                 .to_string();
-        for (at, name, price) in types() {
-            let rate = price * (0.55 + 0.01 * at as f64);
+        for (at, (name, operation, rate)) in rates.enumerate() {
             text += &format!(
                 "P,P.{at},Hrs,2026-07-01T00:00:00Z,{rate:.6},USD,S{at},AmazonEC2,BoxUsage:{name},\
-                 RunInstances,\
+                 {operation},\
                  No Upfront,1,year,ComputeSavingsPlans,us-east-1,{name}\n"
             );
         }
@@ -109,6 +161,17 @@ impl BenchRun {
         file.flush().map_err(failed)?;
         Ok(path)
     }
+}
+
+/// Returns a value of a choice from an answer as CSV.
+fn cell<'a>(answer: &'a str, choice: &str, name: &str) -> Result<&'a str, TaskError> {
+    let mut lines = answer.lines().map(|line| line.split(',').collect::<Vec<&str>>());
+    let head = lines.next().unwrap_or_default();
+    let place = |name: &str| head.iter().position(|field| *field == name);
+    let found = place("commitment_choice").zip(place(name)).and_then(|(choice_at, at)| {
+        lines.find(|line| line.get(choice_at) == Some(&choice))?.get(at).copied()
+    });
+    found.ok_or_else(|| format!("no {name} of {choice} in:\n{answer}"))
 }
 
 /// Number, name and price per hour of the instance types.

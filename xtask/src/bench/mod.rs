@@ -23,6 +23,9 @@ mod spot;
 /// Runs of each command; their median is printed. Our command and the rival's alternate.
 const RUNS: usize = 41;
 
+/// The folder of real data, which is not part of the repository.
+const DATA: &str = "../shared/data";
+
 /// Runs of the large query.
 const LARGE_RUNS: usize = 11;
 
@@ -74,7 +77,7 @@ pub(crate) fn run(words: &[&str]) -> Result<(), TaskError> {
         return bench_analysis(words[0], arguments);
     }
     if let ["commitment", arguments @ ..] = words {
-        return commitment::run(arguments);
+        return commitment::run(arguments, &root().join(DATA));
     }
     if let ["money", arguments @ ..] = words {
         return money::run(arguments);
@@ -158,6 +161,15 @@ impl BenchRun {
         let mut command = self.program("truffle");
         command.args(words);
         command
+    }
+
+    /// Returns the median time of a command of truffle, milliseconds. A run before publishes the
+    /// warehouse.
+    fn median_time(&self, words: &[&str]) -> Result<f64, TaskError> {
+        time_command(&mut self.truffle(words))?;
+        let times: Result<Vec<f64>, TaskError> =
+            (0..RUNS).map(|_| time_command(&mut self.truffle(words))).collect();
+        Ok(median(times?))
     }
 
     /// Returns a command of DuckDB's library alone, which opens the file and runs the statements.
@@ -266,6 +278,16 @@ impl Drop for BenchRun {
         // The system clears its temporary folder, so an error is harmless.
         let _ = fs::remove_dir_all(&self.home);
     }
+}
+
+/// Returns a file of the folder of data. Without it, prints that a part is skipped.
+fn data_file(data: &Path, part: &str, path: &str) -> Option<PathBuf> {
+    let path = data.join(path);
+    if !path.is_file() {
+        println!("{part}: skipped, there is no {}", path.display());
+        return None;
+    }
+    Some(path)
 }
 
 fn time_command(command: &mut Command) -> Result<f64, TaskError> {

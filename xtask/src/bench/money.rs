@@ -1,16 +1,16 @@
-//! The figures of `spot` and `arbitrage` on real data: outlook, choice of a region, interruption
-//! rates, and the time of whole processes; then those of `commitment`. A part without its data is
-//! skipped.
+//! The figures of prices and commitments on real data: outlook, choice of a region, interruption
+//! rates, the time of whole processes, commitments, and the growth of the lake, which comes last
+//! because it takes ten minutes. A part without its data is skipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::spot::SpotBench;
-use super::{BenchRun, RUNS, build, median, time_command};
+use super::spot::{SpotBench, TimedCommand};
+use super::{BenchRun, DATA, build, data_file, time_command};
 use crate::{TaskError, cargo, root, run as run_command};
 
-/// The folder of real data, which is not part of the repository.
-const DATA: &str = "../shared/data";
+/// The history of spot prices in the folder.
+const HISTORY: &str = "spot-history/aws_linux_2022-12_2023-12.parquet";
 
 /// The spot advisor's files, by the day of their statement.
 const ADVISOR: [(&str, &str); 3] = [
@@ -34,7 +34,13 @@ pub(super) fn run(words: &[&str]) -> Result<(), TaskError> {
     run_command(cargo().args(example).current_dir(root()))?;
     let money = MoneyBench { bench: BenchRun::new()?, data };
     // Every part is measured, also after one that fails.
-    let parts = [money.history(), money.advisor(), money.seed_times(), super::commitment::run(&[])];
+    let parts = [
+        money.history(),
+        money.advisor(),
+        money.seed_times(),
+        super::commitment::run(&[], &money.data),
+        money.growth(),
+    ];
     parts.into_iter().collect()
 }
 
@@ -44,30 +50,31 @@ struct MoneyBench {
 }
 
 impl MoneyBench {
-    /// Returns a file of the folder. Without it, prints that a part is skipped.
-    fn file(&self, part: &str, path: &str) -> Option<PathBuf> {
-        let path = self.data.join(path);
-        if !path.is_file() {
-            println!("{part}: skipped, there is no {}", path.display());
-            return None;
-        }
-        Some(path)
-    }
-
     /// Measures everything on the history of spot prices.
     fn history(&self) -> Result<(), TaskError> {
-        let file = self.file("spot prices", "spot-history/aws_linux_2022-12_2023-12.parquet");
-        let Some(history) = file else { return Ok(()) };
+        let Some(history) = data_file(&self.data, "spot prices", HISTORY) else { return Ok(()) };
         let weeks = self.weeks(&history)?;
         let examples = ["outlook", "arbitrage"].map(|part| {
             println!("\n## {part}\n");
             run_command(self.bench.program("examples/money").arg(part).arg(&weeks))
         });
         let spot = SpotBench::new(&self.bench, &history);
-        spot.import("\nimport of the history", &history)?;
+        println!("\n## time of whole processes\n");
+        spot.import("import of the history", &history)?;
         spot.compact()?;
-        self.spot_times(&spot.lake_text())?;
+        for (what, words) in spot_commands(&spot.lake_text()) {
+            self.print_time(what, &words, 100.0)?;
+        }
         examples.into_iter().collect()
+    }
+
+    /// Times the commands again in a lake of 16 times the history, which [`MoneyBench::history`]
+    /// has imported.
+    fn growth(&self) -> Result<(), TaskError> {
+        let Some(history) = data_file(&self.data, "lake x16", HISTORY) else { return Ok(()) };
+        println!("\n## a lake of 16 times the history\n");
+        let spot = SpotBench::new(&self.bench, &history);
+        spot.growth(&spot_commands(&spot.lake_text()), &[1, 16])
     }
 
     /// Writes the last price of each series and week, with DuckDB alone. Week 0 ends on 2022-12-11.
@@ -87,15 +94,6 @@ impl MoneyBench {
         Ok(path)
     }
 
-    /// Times the commands over the whole history.
-    fn spot_times(&self, lake: &str) -> Result<(), TaskError> {
-        let as_of = ["--as-of", "2023-12-31", "--lake", lake, "-o", "json", "-q"];
-        let year = ["spot", "m5.large", "--region", "all", "--days", "365", "--ceiling", "0.05"];
-        self.print_time("a year under a ceiling, 22 regions", &[&year[..], &as_of].concat(), 100.0)?;
-        let best = ["arbitrage", "m5.large", "--market", "spot"];
-        self.print_time("arbitrage of spot, 22 regions", &[&best[..], &as_of].concat(), 100.0)
-    }
-
     /// Times the commands that need only the seed.
     fn seed_times(&self) -> Result<(), TaskError> {
         let output = ["-o", "json", "-q"];
@@ -104,11 +102,7 @@ impl MoneyBench {
     }
 
     fn print_time(&self, what: &str, words: &[&str], bar: f64) -> Result<(), TaskError> {
-        // The first run publishes the warehouse.
-        time_command(&mut self.bench.truffle(words))?;
-        let times = (0..RUNS).map(|_| time_command(&mut self.bench.truffle(words)));
-        let took = median(times.collect::<Result<Vec<f64>, _>>()?);
-        println!("{what}: {took:.1} ms, bar {bar:.0} ms");
+        println!("{what}: {:.1} ms, bar {bar:.0} ms", self.bench.median_time(words)?);
         Ok(())
     }
 
@@ -116,7 +110,7 @@ impl MoneyBench {
     fn advisor(&self) -> Result<(), TaskError> {
         let lake = self.bench.home.join("advisor").to_string_lossy().into_owned();
         for (day, name) in ADVISOR {
-            let found = self.file("interruption rates", &format!("spot-advisor/{name}"));
+            let found = data_file(&self.data, "interruption rates", &format!("spot-advisor/{name}"));
             let Some(file) = found else { return Ok(()) };
             let mut command = self.bench.program("collector");
             command.args(["import", "spot-advisor", "--observed-at", day, "--lake", &lake, "-q"]).arg(file);
@@ -130,4 +124,15 @@ impl MoneyBench {
         }
         Ok(())
     }
+}
+
+/// Returns the commands over the whole history.
+fn spot_commands(lake: &str) -> [TimedCommand<'_>; 2] {
+    let as_of = ["--as-of", "2023-12-31", "--lake", lake, "-o", "json", "-q"];
+    let year = ["spot", "m5.large", "--region", "all", "--days", "365", "--ceiling", "0.05"];
+    let best = ["arbitrage", "m5.large", "--market", "spot"];
+    [
+        ("a year under a ceiling, 22 regions", [&year[..], &as_of].concat()),
+        ("arbitrage of spot, 22 regions", [&best[..], &as_of].concat()),
+    ]
 }

@@ -5,8 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{BenchRun, RUNS, compare, line, median, time_command};
+use super::{BenchRun, RUNS, compare, line, time_command};
 use crate::TaskError;
+
+/// Name and words of a command that is timed.
+pub(super) type TimedCommand<'w> = (&'static str, Vec<&'w str>);
 
 /// Questions with their parameters: the latest price of a type everywhere, and a year of a type in
 /// a region.
@@ -47,7 +50,14 @@ impl<'a> SpotBench<'a> {
             line(question.0, ours, rival, "60 ms");
         }
         bench.group_by(&spot.lake, &spot.files()?, &sorted)?;
-        if growth { spot.growth() } else { Ok(()) }
+        if !growth {
+            return Ok(());
+        }
+        let lake = spot.lake_text();
+        let words = |(what, name, params): (&'static str, &'static str, &'static [&'static str])| {
+            (what, spot.words(name, params, &lake))
+        };
+        spot.growth(&QUESTIONS.map(words), &[1, 4, 16])
     }
 
     /// Returns the folder of the lake.
@@ -162,13 +172,14 @@ impl<'a> SpotBench<'a> {
         compare(RUNS, || self.bench.truffle(&words), || self.bench.raw(&nowhere, &statements))
     }
 
-    /// Measures the same questions while the lake grows by copies of the history under other family
-    /// names.
-    fn growth(&self) -> Result<(), TaskError> {
-        let mut first = [0.0; QUESTIONS.len()];
+    /// Measures the same commands while the lake grows by copies of the history under other family
+    /// names. `sizes` are the sizes of the lake at which they are measured, in histories.
+    pub(super) fn growth(&self, asked: &[TimedCommand<'_>], sizes: &[usize]) -> Result<(), TaskError> {
+        let mut first = vec![0.0; asked.len()];
         let mut copies = 1;
-        for times in [1, 4, 16] {
-            while copies < times {
+        for times in sizes {
+            let grows = copies < *times;
+            while copies < *times {
                 let copy = self.bench.home.join("copy.parquet");
                 let renamed = format!(
                     "SELECT * REPLACE (replace(instance_type, '.', 'copy{copies}.') AS instance_type) \
@@ -177,24 +188,17 @@ impl<'a> SpotBench<'a> {
                 );
                 self.copy(&renamed, &copy)?;
                 self.import(&format!("  copy {copies}"), &copy)?;
-                self.compact()?;
                 copies += 1;
             }
-            for (at, (what, name, params)) in QUESTIONS.into_iter().enumerate() {
-                let lake = self.lake_text();
-                let words = self.words(name, params, &lake);
-                time_command(&mut self.bench.truffle(&words))?;
-                let took: Vec<f64> = (0..RUNS)
-                    .map(|_| time_command(&mut self.bench.truffle(&words)))
-                    .collect::<Result<_, _>>()?;
-                let took = median(took);
-                if times == 1 {
-                    first[at] = took;
+            if grows {
+                self.compact()?;
+            }
+            for ((what, words), first) in asked.iter().zip(&mut first) {
+                let took = self.bench.median_time(words)?;
+                if !grows {
+                    *first = took;
                 }
-                println!(
-                    "{times:>2}×: {what}: {took:.1} ms, {:.2} times the first; bar 1.3",
-                    took / first[at]
-                );
+                println!("{times:>2}×: {what}: {took:.1} ms, {:.2} times the first; bar 1.3", took / *first);
             }
         }
         Ok(())

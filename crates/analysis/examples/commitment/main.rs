@@ -1,7 +1,8 @@
 //! Measures commitments on generated years of hourly usage: `cargo xtask bench commitment`.
 //!
-//! Prints the share of commitments that were worse than no commitment, as the past of each year
-//! predicted it, beside the share that was observed in the rest of the year.
+//! Prints the exactness of the best commitment on random demands. Then it prints the share of
+//! commitments that were worse than no commitment, as the past of each year predicted it, beside
+//! the share that was observed in the rest of the year.
 //!
 //! Argument: `--seed N`, by default 1.
 
@@ -14,6 +15,8 @@
 #[allow(dead_code, reason = "shared with the measurement of forecasts")]
 #[path = "../models/random.rs"]
 mod random;
+
+mod exactness;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         eprintln!("error: expected --seed N");
         return ExitCode::from(2);
     };
+    exactness::print(seed);
     let years: Vec<GeneratedYear> = (0..YEARS).map(|at| GeneratedYear::new(seed, at)).collect();
     println!("{YEARS} generated years, window {WINDOW} days, seed {seed}");
     println!("usage    choices  predicted worse  observed worse  predicted ratio  observed ratio");
