@@ -230,7 +230,7 @@ fn bad_and_thin_needs_have_a_sentence_and_an_exit_code() {
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("--per: no metric \"coremrak\""), "{unknown:?}");
     assert!(unknown.err.contains("coremark"), "{unknown:?}");
-    let high = desk.truffle(&["recommend", "--benchmark", "coremark", "--at-least", "70000"]);
+    let high = desk.truffle(&["recommend", "m7i.large", "--benchmark", "coremark", "--at-least", "70000"]);
     assert_eq!(high.code, 3);
     assert!(high.err.contains("has a value of 50000, you asked for at least 70000"), "{high:?}");
 }
