@@ -20,13 +20,8 @@ pub(crate) const SYSTEMS: [&str; 6] = ["linux", "rhel", "rhel-ha", "suse", "ubun
 #[derive(Debug, Clone, Default, Args)]
 pub struct RegionScopeArgs {
     /// Regions, separated by commas, or all
-    #[arg(
-        long,
-        alias = "regions",
-        value_name = "REGION",
-        value_delimiter = ',',
-        help_heading = "Place"
-    )]
+    #[arg(long, alias = "regions", value_name = "REGION")]
+    #[arg(value_delimiter = ',', help_heading = "Place")]
     pub region: Vec<String>,
     /// Operating system of the prices
     #[arg(long, value_name = "OS", default_value = "linux", value_parser = PossibleValuesParser::new(SYSTEMS), help_heading = "Price")]

@@ -209,9 +209,7 @@ fn has_two_sides(text: &str) -> bool {
     let is_number = |side: &str| !side.is_empty() && side.bytes().all(|byte| byte.is_ascii_digit());
     let is_port = |side: &str| side.parse::<u16>().is_ok_and(|port| port > 0);
     let ends_well = sides.last().is_some_and(|side| is_port(side) || side.contains('/'));
-    (2..=4).contains(&sides.len())
-        && ends_well
-        && sides.iter().all(|side| !is_number(side) || is_port(side))
+    (2..=4).contains(&sides.len()) && ends_well && sides.iter().all(|side| !is_number(side) || is_port(side))
 }
 
 /// Returns words as one command that a shell splits into the same words: each is in single
