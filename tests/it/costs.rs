@@ -72,6 +72,7 @@ fn answers(desk: &Desk) -> Vec<(String, i32, String)> {
         "calendar",
         "budget check",
         "alerts",
+        "query cost/arrival",
         "report --html page.html",
     ];
     answers_to(desk, &lines, &["--as-of", "2026-11-12"])
