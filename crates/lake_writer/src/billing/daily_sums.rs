@@ -12,7 +12,7 @@ use catalog::{Field, ValueType, tag_column};
 use polars::prelude::{Column, DataFrame, IntoColumn, PlHashMap, PlSmallStr, PolarsResult, StringChunked};
 
 use super::entry_columns::EntryColumns;
-use super::line_sum::{self, LineSum, sums_of_lines};
+use super::line_sum::{self, CostSum, LineSum, sums_of_lines};
 use super::object_entries::entries;
 use super::tag_totals::TagTotals;
 use super::text_ids::TextIds;
@@ -115,11 +115,7 @@ impl DailySums {
             words.push(tag.ids.all(tags.columns[tag.at].str()?));
         }
         let rows = self.rows_of(&words, frame.height());
-        let lines = sums_of_lines(frame, &mut self.account_names)?;
-        for (row, line) in rows.iter().zip(&lines) {
-            self.failed |= !self.sums[*row as usize].add(line);
-        }
-        self.add_totals(tags, &rows, &lines)?;
+        self.add_lines(frame, tags, &rows)?;
         self.count_other_tags(tags, &rows)?;
         self.lines += frame.height();
         let most_rows = MANY_ROWS.max(self.lines / 10);
@@ -130,13 +126,21 @@ impl DailySums {
         Ok(())
     }
 
-    /// Adds lines to the totals of the dropped tags.
-    fn add_totals(&mut self, tags: &EntryColumns, rows: &[u32], lines: &[LineSum]) -> PolarsResult<()> {
+    /// Adds lines to their rows, and to the totals of the dropped tags.
+    fn add_lines(&mut self, frame: &DataFrame, tags: &EntryColumns, rows: &[u32]) -> PolarsResult<()> {
+        let mut totals = Vec::new();
         for dropped in &mut self.dropped {
-            let Some(totals) = &mut dropped.totals else { continue };
-            let values = totals.values().all(tags.columns[dropped.at].str()?);
-            for ((row, value), line) in rows.iter().zip(values).zip(lines) {
-                self.failed |= !totals.add(self.group_of_row[*row as usize], value, line);
+            if let Some(of_tag) = &mut dropped.totals {
+                let values = of_tag.values().all(tags.columns[dropped.at].str()?);
+                totals.push((of_tag, values));
+            }
+        }
+        let lines = sums_of_lines(frame, &mut self.account_names)?;
+        for (at, line) in lines.enumerate() {
+            let row = rows[at] as usize;
+            self.failed |= !self.sums[row].add(&line);
+            for (of_tag, values) in &mut totals {
+                self.failed |= !of_tag.add(self.group_of_row[row], values[at], &line.costs);
             }
         }
         Ok(())
@@ -211,9 +215,9 @@ impl DailySums {
         let sums = std::mem::take(&mut self.sums);
         let group_of_row = std::mem::take(&mut self.group_of_row);
         for ((key, mut sum), group) in rows.into_iter().zip(sums).zip(group_of_row) {
-            self.failed |= !totals.add(group, key[word], &sum.without_tag_lines());
+            self.failed |= !totals.add(group, key[word], &sum.costs);
             if key[word] != 0 {
-                sum.tag_lines.insert(tag, sum.lines);
+                sum.tag_lines.insert(tag, sum.costs.lines);
             }
             let mut key = key.into_vec();
             key.remove(word);
@@ -245,10 +249,22 @@ impl DailySums {
         let mut frames = vec![of_days];
         for dropped in &self.dropped {
             if let Some(totals) = &dropped.totals {
-                frames.push(self.frame(run_id, self.total_columns(dropped.tag, totals), totals.sums())?);
+                let sums = self.sums_of_totals(totals);
+                frames.push(self.frame(run_id, self.total_columns(dropped.tag, totals), &sums)?);
             }
         }
         Ok(Some((self.fields(), frames)))
+    }
+
+    /// Returns totals as sums that state no more than the costs, and the start of the period.
+    fn sums_of_totals(&self, totals: &TagTotals) -> Vec<LineSum> {
+        let mut starts = vec![None; self.groups.len()];
+        for (sum, group) in self.sums.iter().zip(&self.group_of_row) {
+            let start = &mut starts[*group as usize];
+            *start = sum.period_start.max(*start);
+        }
+        let sum = |(costs, group): (&CostSum, u32)| LineSum::of_costs(*costs, starts[group as usize]);
+        totals.sums().iter().zip(totals.groups()).map(sum).collect()
     }
 
     fn frame(&self, run_id: &str, keys: Vec<Column>, sums: &[LineSum]) -> PolarsResult<DataFrame> {

@@ -59,6 +59,7 @@ impl ObjectKind {
 }
 
 /// The entries of some lines.
+#[derive(Clone)]
 pub(crate) struct EntryColumns {
     /// The texts of each wanted entry.
     pub(crate) columns: Vec<Column>,

@@ -17,16 +17,16 @@ const LARGEST: i128 = 10_i128.pow(38) - 1;
 type NamedFigure<T> = (&'static str, fn(&LineSum) -> T);
 
 const AMOUNTS: [NamedFigure<i128>; 4] = [
-    ("billed_cost", |sum| sum.billed),
-    ("counted_effective_cost", |sum| sum.counted),
+    ("billed_cost", |sum| sum.costs.billed),
+    ("counted_effective_cost", |sum| sum.costs.counted),
     ("list_cost", |sum| sum.listed),
     ("pricing_quantity", |sum| sum.quantity),
 ];
 
 const COUNTS: [NamedFigure<i64>; 5] = [
-    ("lines", |sum| sum.lines),
-    ("counted_lines", |sum| sum.counted_lines),
-    ("stated_lines", |sum| sum.stated_lines),
+    ("lines", |sum| sum.costs.lines),
+    ("counted_lines", |sum| sum.costs.counted_lines),
+    ("stated_lines", |sum| sum.costs.stated_lines),
     ("listed_lines", |sum| sum.listed_lines),
     ("quantity_lines", |sum| sum.quantity_lines),
 ];
@@ -34,38 +34,53 @@ const COUNTS: [NamedFigure<i64>; 5] = [
 const INSTANTS: [NamedFigure<Option<i64>>; 2] =
     [("newest_start", |sum| sum.newest_start), ("billing_period_start", |sum| sum.period_start)];
 
-/// The sums of some lines.
-#[derive(Default, Clone)]
-pub(super) struct LineSum {
+/// The costs of some lines.
+#[derive(Default, Clone, Copy)]
+pub(super) struct CostSum {
     pub(super) lines: i64,
     counted_lines: i64,
     stated_lines: i64,
-    listed_lines: i64,
-    quantity_lines: i64,
     billed: i128,
     counted: i128,
+}
+
+/// All sums of some lines.
+#[derive(Default, Clone)]
+pub(super) struct LineSum {
+    pub(super) costs: CostSum,
+    listed_lines: i64,
+    quantity_lines: i64,
     listed: i128,
     quantity: i128,
     newest_start: Option<i64>,
-    period_start: Option<i64>,
+    pub(super) period_start: Option<i64>,
     estimated: Option<bool>,
     account_name: u32,
     /// Lines with each tag that is no column of the sums.
     pub(super) tag_lines: BTreeMap<u32, i64>,
 }
 
+impl CostSum {
+    /// Adds other lines. Returns false if an amount is too large.
+    #[must_use]
+    pub(super) fn add(&mut self, other: &CostSum) -> bool {
+        self.lines += other.lines;
+        self.counted_lines += other.counted_lines;
+        self.stated_lines += other.stated_lines;
+        let is_billed = add_amount(&mut self.billed, other.billed);
+        add_amount(&mut self.counted, other.counted) && is_billed
+    }
+}
+
 impl LineSum {
-    /// Returns the sums without the lines of other tags.
-    pub(super) fn without_tag_lines(&self) -> LineSum {
-        LineSum { tag_lines: BTreeMap::new(), ..self.clone() }
+    /// Returns the costs of lines of a billing period, without other sums.
+    pub(super) fn of_costs(costs: CostSum, period_start: Option<i64>) -> LineSum {
+        LineSum { costs, period_start, ..LineSum::default() }
     }
 
     /// Adds other lines. Returns false if an amount is too large.
     #[must_use]
     pub(super) fn add(&mut self, other: &LineSum) -> bool {
-        self.lines += other.lines;
-        self.counted_lines += other.counted_lines;
-        self.stated_lines += other.stated_lines;
         self.listed_lines += other.listed_lines;
         self.quantity_lines += other.quantity_lines;
         self.newest_start = self.newest_start.max(other.newest_start);
@@ -75,17 +90,23 @@ impl LineSum {
         for (tag, lines) in &other.tag_lines {
             *self.tag_lines.entry(*tag).or_default() += lines;
         }
-        let added = [other.billed, other.counted, other.listed, other.quantity];
-        let sums = [&mut self.billed, &mut self.counted, &mut self.listed, &mut self.quantity];
-        sums.into_iter().zip(added).all(|(sum, added)| {
-            *sum = sum.saturating_add(added);
-            (-LARGEST..=LARGEST).contains(sum)
-        })
+        let is_listed = add_amount(&mut self.listed, other.listed);
+        let is_measured = add_amount(&mut self.quantity, other.quantity);
+        self.costs.add(&other.costs) && is_listed && is_measured
     }
 }
 
+/// Returns false if the sum is too large.
+fn add_amount(sum: &mut i128, amount: i128) -> bool {
+    *sum = sum.saturating_add(amount);
+    (-LARGEST..=LARGEST).contains(sum)
+}
+
 /// Returns each line as a sum of one line.
-pub(super) fn sums_of_lines(frame: &DataFrame, account_names: &mut TextIds) -> PolarsResult<Vec<LineSum>> {
+pub(super) fn sums_of_lines<'a>(
+    frame: &'a DataFrame,
+    account_names: &mut TextIds,
+) -> PolarsResult<impl Iterator<Item = LineSum> + 'a> {
     let amounts = |name: &str| Ok::<_, PolarsError>(frame.column(name)?.decimal()?.physical());
     let (billed, effective) = (amounts("billed_cost")?, amounts("effective_cost")?);
     let (listed, quantities) = (amounts("list_cost")?, amounts("pricing_quantity")?);
@@ -103,18 +124,21 @@ pub(super) fn sums_of_lines(frame: &DataFrame, account_names: &mut TextIds) -> P
     let figures = listed.iter().zip(quantities.iter()).zip(names);
     let marks = starts.iter().zip(periods.iter()).zip(estimated.iter());
     let lines = costs.zip(figures).zip(marks);
-    let sums = lines.map(|((cost, figures), ((newest_start, period_start), estimated))| {
+    Ok(lines.map(|((cost, figures), ((newest_start, period_start), estimated))| {
         let ((billed, effective), counts_as_billed) = cost;
         let ((listed, quantity), account_name) = figures;
         let counted = effective.or(billed.filter(|_| counts_as_billed));
-        LineSum {
+        let costs = CostSum {
             lines: 1,
             counted_lines: i64::from(counted.is_some()),
             stated_lines: i64::from(effective.is_some()),
-            listed_lines: i64::from(listed.is_some()),
-            quantity_lines: i64::from(quantity.is_some()),
             billed: billed.unwrap_or(0),
             counted: counted.unwrap_or(0),
+        };
+        LineSum {
+            costs,
+            listed_lines: i64::from(listed.is_some()),
+            quantity_lines: i64::from(quantity.is_some()),
             listed: listed.unwrap_or(0),
             quantity: quantity.unwrap_or(0),
             newest_start,
@@ -123,8 +147,7 @@ pub(super) fn sums_of_lines(frame: &DataFrame, account_names: &mut TextIds) -> P
             account_name,
             tag_lines: BTreeMap::new(),
         }
-    });
-    Ok(sums.collect())
+    }))
 }
 
 /// Returns the columns that [`columns`] makes.
@@ -184,11 +207,14 @@ mod tests {
 
     #[test]
     fn a_sum_beyond_the_type_of_amounts_is_noticed() {
-        let of = |billed| LineSum { billed, ..LineSum::default() };
+        let of = |billed| CostSum { billed, ..CostSum::default() };
         assert!(of(LARGEST - 1).add(&of(1)) && of(-LARGEST).add(&of(0)));
         assert!(!of(LARGEST).add(&of(1)) && !of(-LARGEST).add(&of(-1)));
         assert!(!of(i128::MAX).add(&of(i128::MAX)));
         let of = |quantity| LineSum { quantity, ..LineSum::default() };
         assert!(!of(LARGEST).add(&of(1)), "a quantity too");
+        let of = |costs| LineSum { costs, ..LineSum::default() };
+        let largest = CostSum { counted: LARGEST, ..CostSum::default() };
+        assert!(!of(largest).add(&of(CostSum { counted: 1, ..largest })), "a cost of a sum");
     }
 }

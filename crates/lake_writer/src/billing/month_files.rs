@@ -131,9 +131,16 @@ impl MonthFile {
             lines = split(self.growing.as_ref())?;
         }
         let growing = self.growing.as_mut().expect("just begun");
-        growing.sums.add(&frame, &lines.tags).map_err(misfit)?;
+        let tags = lines.tags.clone();
         let stored = lines.stored(&frame, &run.id).map_err(misfit)?;
-        growing.lines.add(stored)
+        let GrowingFile { lines, sums, .. } = growing;
+        // The lines are encoded and compressed while their sums are made.
+        std::thread::scope(|scope| {
+            let summed = scope.spawn(|| sums.add(&frame, &tags));
+            let written = lines.add(stored);
+            summed.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(misfit)?;
+            written
+        })
     }
 
     fn start(

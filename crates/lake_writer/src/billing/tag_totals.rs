@@ -3,16 +3,16 @@
 
 use polars::prelude::PlHashMap;
 
-use super::line_sum::LineSum;
+use super::line_sum::CostSum;
 use super::text_ids::TextIds;
 
-/// The sums of one tag's values in each group of lines.
+/// The costs of one tag's values in each group of lines.
 pub(super) struct TagTotals {
     values: TextIds,
     rows: PlHashMap<(u32, u32), u32>,
     /// The group and the value of each row.
     keys: Vec<(u32, u32)>,
-    sums: Vec<LineSum>,
+    sums: Vec<CostSum>,
 }
 
 impl TagTotals {
@@ -27,11 +27,11 @@ impl TagTotals {
 
     /// Adds lines of one group and one value. Returns false if an amount is too large.
     #[must_use]
-    pub(super) fn add(&mut self, group: u32, value: u32, lines: &LineSum) -> bool {
+    pub(super) fn add(&mut self, group: u32, value: u32, lines: &CostSum) -> bool {
         let key = (group, value);
         let row = *self.rows.entry(key).or_insert_with(|| {
             self.keys.push(key);
-            self.sums.push(LineSum::default());
+            self.sums.push(CostSum::default());
             self.sums.len() as u32 - 1
         });
         self.sums[row as usize].add(lines)
@@ -52,7 +52,7 @@ impl TagTotals {
         self.keys.iter().map(|(_, value)| self.values.text(*value))
     }
 
-    pub(super) fn sums(&self) -> &[LineSum] {
+    pub(super) fn sums(&self) -> &[CostSum] {
         &self.sums
     }
 }

@@ -10,6 +10,7 @@ mod picks;
 pub mod runs;
 mod runs_answer;
 mod runs_file;
+mod runs_prices;
 #[cfg(test)]
 mod runs_tests;
 #[cfg(test)]

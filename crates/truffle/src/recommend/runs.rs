@@ -1,8 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use analysis::runtimes::{RunConfiguration, RuntimeQuery, RuntimeRow, predict_runtimes};
-use catalog::rows::OnDemandPriceRow;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use console::{Exit, Failure, FailureKind, Printer, read_region, suggest_closest};
@@ -10,9 +9,10 @@ use domain::{SignedDuration, Timestamp, format_span};
 
 use super::runs_answer::{RunLine, report};
 use super::runs_file::RunsFile;
+use super::runs_prices::RegionPrices;
 use crate::CommandPorts;
 use crate::footer::{note_footer, price_command};
-use crate::region_scope::{SYSTEMS, check_regions, regions, rows};
+use crate::region_scope::{SYSTEMS, check_regions, regions};
 
 /// Configurations that one answer predicts at most.
 const MOST_CONFIGURATIONS: usize = 5_000;
@@ -107,35 +107,6 @@ pub fn run_recommend_runs(
     note_prices(&configurations, &prices, &region, ports, printer, now);
     note_footer(ports, printer, &["price"], &region, now)?;
     Ok(Exit::Done)
-}
-
-/// The on-demand prices of one region in its currency.
-pub(super) struct RegionPrices {
-    pub(super) currency: Option<String>,
-    by_type: BTreeMap<String, f64>,
-    scope: String,
-}
-
-impl RegionPrices {
-    fn load(region: &str, os: &str, ports: &CommandPorts<'_>) -> Result<RegionPrices, Failure> {
-        let found: Vec<OnDemandPriceRow> =
-            rows(ports.answer("price/current", &[("regions", region), ("os", os)])?)?;
-        // Prices in two currencies are never compared: the region's own counts, else the first.
-        let own = domain::currency_of(region).map(String::from);
-        let currency = own.or_else(|| found.iter().map(|row| row.currency.clone()).min());
-        let is_own = |row: &&OnDemandPriceRow| Some(&row.currency) == currency.as_ref();
-        let price = |row: &OnDemandPriceRow| {
-            Some((row.instance_type.clone(), f64::try_from(row.price_per_hour).ok()?))
-        };
-        let by_type = found.iter().filter(is_own).filter_map(price).collect();
-        Ok(RegionPrices { currency, by_type, scope: format!("{os} in {region}") })
-    }
-
-    /// Returns why a type has no price.
-    pub(super) fn reason(&self, instance_type: &str) -> Option<String> {
-        let is_known = self.by_type.contains_key(instance_type);
-        (!is_known).then(|| format!("no on-demand price of {instance_type} for {}", self.scope))
-    }
 }
 
 /// Returns every requested type with every requested count.

@@ -6,7 +6,7 @@ use analysis::runtimes::{NextTry, RunConfiguration, RuntimeEstimate, RuntimeMeth
 use catalog::{Value, ValueType};
 use console::{Align, Report, TableColumn, TableView};
 
-use super::runs::RegionPrices;
+use super::runs_prices::RegionPrices;
 use crate::answer_columns::{CellColumn, FLOAT, INT, TEXT, ValueColumn, page_of, table_of};
 
 /// A configuration, with its runtime and cost.
