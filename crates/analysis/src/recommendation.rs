@@ -298,23 +298,24 @@ mod tests {
         assert_eq!(found(&|_| false), []);
     }
 
+    /// Numbers that stand for the verdicts, the cost, the merits, and whether it is in dollars.
+    type DrawnCandidate = (Vec<u8>, u8, Vec<u8>, bool);
+
     /// Up to 40 candidates with 3 needs and 2 other respects. Names are numbers of three digits.
-    fn drawn() -> impl Strategy<Value = Vec<(Vec<u8>, u8, Vec<u8>, bool)>> {
+    fn drawn() -> impl Strategy<Value = Vec<DrawnCandidate>> {
         let one =
             (prop::collection::vec(0..5u8, 3), 0..12u8, prop::collection::vec(0..4u8, 2), any::<bool>());
         prop::collection::vec(one, 0..40)
     }
 
-    fn candidates<'a>(drawn: &[(Vec<u8>, u8, Vec<u8>, bool)], names: &'a [String]) -> Vec<PickCandidate<'a>> {
+    fn candidates<'a>(drawn: &[DrawnCandidate], names: &'a [String]) -> Vec<PickCandidate<'a>> {
         let verdict = |number: &u8| [Missed, Unknown, Met, Met, Met][usize::from(*number)];
-        let one = |((needs, cost, merits, is_dollar), name): (&(Vec<u8>, u8, Vec<u8>, bool), &'a String)| {
-            PickCandidate {
-                name: [name, "", "", ""],
-                verdicts: needs.iter().map(verdict).collect(),
-                currency: if *is_dollar { "USD" } else { "CNY" },
-                cost: (*cost > 0).then(|| Decimal::from(*cost)),
-                merits: merits.iter().map(|merit| (*merit > 0).then(|| f64::from(*merit))).collect(),
-            }
+        let one = |((needs, cost, merits, is_dollar), name): (&DrawnCandidate, &'a String)| PickCandidate {
+            name: [name, "", "", ""],
+            verdicts: needs.iter().map(verdict).collect(),
+            currency: if *is_dollar { "USD" } else { "CNY" },
+            cost: (*cost > 0).then(|| Decimal::from(*cost)),
+            merits: merits.iter().map(|merit| (*merit > 0).then(|| f64::from(*merit))).collect(),
         };
         drawn.iter().zip(names).map(one).collect()
     }

@@ -115,9 +115,8 @@ impl TypePlace {
         };
         let has_row = self.place.is_offered != Some(false) && self.place.price_now.is_some();
         if let Some(discount) = terms.find(&hours)?.filter(|_| has_row) {
-            let own = |price: Option<Decimal>| price.and_then(|price| discount.apply(price));
-            self.place.price_now = own(self.place.price_now);
-            self.place.past_prices = self.place.past_prices.into_iter().map(own).collect();
+            let prices = std::iter::once(&mut self.place.price_now).chain(&mut self.place.past_prices);
+            prices.for_each(|price| *price = price.and_then(|price| discount.apply(price)));
             self.discount_id = Some(discount.id.clone());
         }
         Ok(self)

@@ -52,7 +52,7 @@ pub(crate) fn measure(jobs: &[Job], prices: &BTreeMap<String, f64>) -> bool {
     println!("| the best single configuration in hindsight | {:.2} | | |", one.fold(f64::INFINITY, f64::min));
     let cheapest = workloads.iter().map(|one| least(&relative(one, &[cheapest_cluster(one, prices)])));
     println!("| cheapest cluster | {:.2} | | |", mean(&cheapest.collect::<Vec<_>>()));
-    let random = workloads.iter().map(|one| mean_of_random(one));
+    let random = workloads.iter().map(mean_of_random);
     println!("| best of three random | {:.2} | | |", mean(&random.collect::<Vec<_>>()));
     let hindsight = triples(&single).into_iter().map(|three| mean(&all_of(&workloads, &three)));
     println!("| best fixed three in hindsight | {:.2} | | |", hindsight.fold(f64::INFINITY, f64::min));

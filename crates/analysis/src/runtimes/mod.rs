@@ -55,7 +55,7 @@ pub fn median_points(runs: &[MeasuredRun], job: &str) -> Vec<RunPoint> {
 fn repeats(runs: &[MeasuredRun], job: &str) -> Vec<(RunPoint, Vec<f64>)> {
     // Positive numbers have the order of their bits, and -0.0 is another number than 0.0 only here.
     let bits = |inputs: &[f64]| inputs.iter().map(|input| (input + 0.0).to_bits()).collect::<Vec<u64>>();
-    let mut found: BTreeMap<(&str, u32, Vec<u64>), (&RunPoint, Vec<f64>)> = BTreeMap::new();
+    let mut found: BTreeMap<_, (&RunPoint, Vec<f64>)> = BTreeMap::new();
     for run in runs.iter().filter(|run| run.job == job) {
         let point = &run.point;
         let key = (point.instance_type.as_str(), point.count, bits(&point.inputs));

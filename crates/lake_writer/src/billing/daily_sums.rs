@@ -290,8 +290,8 @@ impl DailySums {
     /// The first columns of the rows by day.
     fn day_columns(&self) -> Vec<Column> {
         let rows = self.sorted_rows();
-        let start = |key: &Box<[u32]>| day_of_word(key[0]).map(|day| day * DAY);
-        let mut columns = vec![line_sum::instants("charge_period_start", rows.iter().map(start).collect())];
+        let starts = rows.iter().map(|key| day_of_word(key[0]).map(|day| day * DAY));
+        let mut columns = vec![line_sum::instants("charge_period_start", starts.collect())];
         let names = KEYS.iter().map(|name| name.to_string());
         let names = names.chain(self.tags.iter().map(|tag| tag_column(&tag.key)));
         let ids = self.keys.iter().chain(self.tags.iter().map(|tag| &tag.ids));
