@@ -14,6 +14,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::{TaskError, cargo, root, run as run_command};
@@ -139,7 +140,10 @@ struct BenchRun {
 impl BenchRun {
     fn new() -> Result<BenchRun, TaskError> {
         let target = std::env::var("CARGO_TARGET_DIR").map_or_else(|_| root().join("target"), PathBuf::from);
-        let home = std::env::temp_dir().join(format!("mycelium-bench-{}", std::process::id()));
+        // One measurement can be a part of another one, and each removes its own folder.
+        static NUMBER: AtomicU32 = AtomicU32::new(1);
+        let (process, number) = (std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let home = std::env::temp_dir().join(format!("mycelium-bench-{process}-{number}"));
         fs::create_dir_all(&home).map_err(|e| format!("{}: {e}", home.display()))?;
         Ok(BenchRun { release: target.join("release"), home })
     }

@@ -19,8 +19,8 @@ const ADVISOR: [(&str, &str); 3] = [
     ("2025-06-28", "spotinfo_2025-06-28.json"),
 ];
 
-/// Distances between the statements, days.
-const ADVISOR_GAPS: [u32; 3] = [486, 1113, 1599];
+/// Pairs of these statements, with their distance in days.
+const ADVISOR_PAIRS: [(usize, usize, u32); 3] = [(1, 2, 486), (0, 1, 1113), (0, 2, 1599)];
 
 /// Measures with the data of a folder, by default `../shared/data`.
 pub(super) fn run(words: &[&str]) -> Result<(), TaskError> {
@@ -108,15 +108,18 @@ impl MoneyBench {
 
     /// Imports the spot advisor's files, and prints how many interruption rates stayed.
     fn advisor(&self) -> Result<(), TaskError> {
-        let lake = self.bench.home.join("advisor").to_string_lossy().into_owned();
-        for (day, name) in ADVISOR {
-            let found = data_file(&self.data, "interruption rates", &format!("spot-advisor/{name}"));
-            let Some(file) = found else { return Ok(()) };
-            let mut command = self.bench.program("collector");
-            command.args(["import", "spot-advisor", "--observed-at", day, "--lake", &lake, "-q"]).arg(file);
-            time_command(&mut command)?;
-        }
-        for days in ADVISOR_GAPS {
+        for (earlier, later, days) in ADVISOR_PAIRS {
+            // Each pair has a lake of its own, because the question takes the nearest pairs.
+            let lake = self.bench.home.join(format!("advisor-{days}")).to_string_lossy().into_owned();
+            for (day, name) in [ADVISOR[earlier], ADVISOR[later]] {
+                let found = data_file(&self.data, "interruption rates", &format!("spot-advisor/{name}"));
+                let Some(file) = found else { return Ok(()) };
+                let mut command = self.bench.program("collector");
+                command
+                    .args(["import", "spot-advisor", "--observed-at", day, "--lake", &lake, "-q"])
+                    .arg(file);
+                time_command(&mut command)?;
+            }
             println!("\nInterruption rates that stayed, statements {days} days apart:");
             let days = format!("days={days}");
             let mut query = self.bench.truffle(&["query", "spot/band-stays", "--param", &days]);
