@@ -13,6 +13,10 @@ const SCORED_MONTHS: usize = 8;
 const ORIGIN_DAYS: [i32; 5] = [5, 10, 15, 20, 25];
 const LEAST_ERROR: f64 = 1e-4;
 
+/// Forecasts are rounded to millionths. The lower end of usage is its cost so far, which is the
+/// month's cost where nothing follows.
+const ROUNDING: f64 = 1e-6;
+
 /// Bars: the largest ratio to the run-rate, to the best one-liner, and of a family to its own best
 /// one-liner.
 pub(crate) const MOST_OF_RUN_RATE: f64 = 0.42;
@@ -132,7 +136,9 @@ fn score_bill<'a>(
             }
             for (interval, hits) in found.intervals.iter().zip([&mut score.within_80, &mut score.within_95]) {
                 let end = |end: domain::Decimal| -> f64 { end.try_into().expect("a number") };
-                hits.push(end(interval.lower) <= actual && actual <= end(interval.upper));
+                let within =
+                    end(interval.lower) - ROUNDING <= actual && actual <= end(interval.upper) + ROUNDING;
+                hits.push(within);
             }
         }
         let count = of_month.len() as f64;
