@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy
 import polars
 
+from oracle_script import plan_head, run
+
 NOW = datetime.datetime(2026, 11, 23)
 REGIONS = ["us-east-1", "eu-west-1"]
 BAND_ENDS = [0.05, 0.10, 0.15, 0.20, 0.20]
@@ -90,13 +92,7 @@ def write_rates(path, draw, names):
 
 
 def write_plans(path, region, draw, names, base):
-    lines = [
-        "FormatVersion,v1.0", "Disclaimer,none", "Publication Date,2026-11-01T00:00:00Z", "Version,1",
-        "OfferCode,AmazonComputeSavingsPlan",
-        "SKU,RateCode,Unit,EffectiveDate,DiscountedRate,Currency,DiscountedSKU,DiscountedServiceCode,"
-        "DiscountedUsageType,DiscountedOperation,PurchaseOption,LeaseContractLength,LeaseContractLengthUnit,"
-        "Product Family,DiscountedRegionCode,DiscountedInstanceType",
-    ]
+    lines = plan_head("2026-11-01")
     prefix = "" if region == "us-east-1" else "EUW1-"
     for family in ["ComputeSavingsPlans", "EC2InstanceSavingsPlans"]:
         for years in [1, 3]:
@@ -449,16 +445,5 @@ def check(folder, answers):
     print(json.dumps(counts))
 
 
-def main(words):
-    match words:
-        case ["make", folder, seed]:
-            make(Path(folder), int(seed))
-        case ["draw", count, seed]:
-            json.dump(draw_needs(int(count), int(seed)), sys.stdout)
-        case ["check", folder]:
-            check(Path(folder), json.load(sys.stdin))
-        case _:
-            sys.exit(__doc__)
-
-
-main(sys.argv[1:])
+if __name__ == "__main__":
+    run(make, draw_needs, check, __doc__)

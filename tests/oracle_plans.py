@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy
 import polars
 
+from oracle_script import plan_head, run
+
 PAYER = "111122223333"
 REGIONS = {"us-east-1": "", "eu-west-1": "EUW1-"}
 PRICES = {
@@ -140,13 +142,7 @@ def write_prices(path, region, day, draw):
 
 
 def write_plans(path, region, day, draw):
-    lines = [
-        "FormatVersion,v1.0", "Disclaimer,none", f"Publication Date,{day}T00:00:00Z", "Version,1",
-        "OfferCode,AmazonComputeSavingsPlan",
-        "SKU,RateCode,Unit,EffectiveDate,DiscountedRate,Currency,DiscountedSKU,DiscountedServiceCode,"
-        "DiscountedUsageType,DiscountedOperation,PurchaseOption,LeaseContractLength,LeaseContractLengthUnit,"
-        "Product Family,DiscountedRegionCode,DiscountedInstanceType",
-    ]
+    lines = plan_head(day)
     for family in ["ComputeSavingsPlans", "EC2InstanceSavingsPlans"]:
         for years in [1, 3]:
             for payment in ["No Upfront", "All Upfront"]:
@@ -581,17 +577,5 @@ def check(folder, answers):
     print(json.dumps(counts))
 
 
-def main(words):
-    match words:
-        case ["make", folder, seed]:
-            make(Path(folder), int(seed))
-        case ["draw", count, seed]:
-            json.dump(draw_questions(int(count), int(seed)), sys.stdout)
-        case ["check", folder]:
-            check(Path(folder), json.load(sys.stdin))
-        case _:
-            sys.exit(__doc__)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(make, draw_questions, check, __doc__)

@@ -21,6 +21,7 @@ from pathlib import Path
 from oracle_capacity import capacity_question, capacity_rows, check_capacity
 from oracle_lake import Lake, differences, is_valid, lacking_regions, offers
 from oracle_plans import NOW, PRICES, flags, number, spot_price
+from oracle_script import run
 
 ACCOUNT = "111122223333"
 DAY = datetime.timedelta(days=1)
@@ -439,17 +440,5 @@ def check(folder, answers):
     print(json.dumps(counts))
 
 
-def main(words):
-    match words:
-        case ["make", folder, seed]:
-            make(Path(folder), int(seed))
-        case ["draw", count, seed]:
-            json.dump(draw_questions(int(count), int(seed)), sys.stdout)
-        case ["check", folder]:
-            check(Path(folder), json.load(sys.stdin))
-        case _:
-            sys.exit(__doc__)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run(make, draw_questions, check, __doc__)

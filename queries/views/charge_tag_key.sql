@@ -1,6 +1,6 @@
 -- The tag keys of the bill lines that were valid at an instant, in the spelling of their file, with
 -- the number of lines. For one question the warehouse puts a macro of the same name before this one
--- (build/charge_tag_key.sql).
+-- (build/bill_tags.sql).
 CREATE MACRO charge_tag_key(instant) AS TABLE
 SELECT key, count(*) AS lines
 FROM (

@@ -416,10 +416,23 @@ fn thin_bills_and_bad_flags_have_a_sentence_and_an_exit_code() {
     check("whatif --prices-as-of 1999-01-01", 3, "no price of that time fits the hours");
 }
 
+/// Returns the Python of the notebooks, which the oracles need. Without it, says that a test is
+/// skipped.
+pub(crate) fn oracle_python() -> Option<PathBuf> {
+    let python = repository_root().join(".tools/venv/bin/python");
+    if !python.exists() {
+        eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
+        return None;
+    }
+    Some(python)
+}
+
 /// Runs a script of `tests/` in the environment of the notebooks, with a text as its input.
 pub(crate) fn oracle(python: &Path, script: &str, words: &[&str], input: &str) -> String {
     let mut command = Command::new(python);
     command.arg("-B").arg(repository_root().join("tests").join(script)).args(words);
+    // One thread is enough for tables of this size.
+    command.env("POLARS_MAX_THREADS", "1").env("OMP_NUM_THREADS", "1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -472,11 +485,7 @@ const ORACLE: &str = "oracle_plans.py";
 
 #[test]
 fn random_questions_agree_with_an_oracle_over_exported_tables() {
-    let python = repository_root().join(".tools/venv/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
-        return;
-    }
+    let Some(python) = oracle_python() else { return };
     let desk = Desk::default();
     let folder = import_oracle_prices(&desk, &python);
     let place = folder.to_string_lossy().into_owned();

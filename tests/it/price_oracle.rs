@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 use tests::{Desk, is_long_run, repository_root};
 
-use crate::plans::{answered, import, import_oracle_prices, oracle};
+use crate::plans::{answered, import, import_oracle_prices, oracle, oracle_python};
 use crate::snapshot::{Serving, aws, collector, serve_with};
 
 const SCRIPT: &str = "oracle_prices.py";
@@ -58,11 +58,7 @@ fn collect_capacity(desk: &Desk, serving: &Serving) {
 
 #[test]
 fn random_questions_about_prices_and_capacity_agree_with_an_oracle() {
-    let python = repository_root().join(".tools/venv/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
-        return;
-    }
+    let Some(python) = oracle_python() else { return };
     let desk = Desk::default();
     let folder = import_oracle_prices(&desk, &python);
     let place = folder.to_string_lossy().into_owned();

@@ -1,42 +1,15 @@
 //! `truffle recommend` as users run it, against an oracle and with bad and thin inputs.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tests::{Desk, Ran, is_long_run, repository_root};
+use tests::{Desk, is_long_run};
 
 use crate::import::{import, write_price_list};
+use crate::plans::{answered, oracle, oracle_python};
 
-/// Runs `tests/oracle_needs.py` in the environment of the notebooks, with a text as its input.
-fn oracle(python: &Path, words: &[&str], input: &str) -> String {
-    let mut command = Command::new(python);
-    command.arg(repository_root().join("tests/oracle_needs.py")).args(words);
-    // One thread is enough for tables of this size.
-    command.env("POLARS_MAX_THREADS", "1").env("OMP_NUM_THREADS", "1");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // Needs are drawn without reading the input.
-    stdin.write_all(input.as_bytes()).ok();
-    drop(stdin);
-    Ran::of(child.wait_with_output().unwrap()).expect_success()
-}
-
-/// Answers needs one after the other. Adds the exit code and the rows to each.
-fn answered(desk: &Desk, needs: &[Value]) -> Vec<Value> {
-    let answer = |need: &Value| {
-        let words: Vec<&str> = need["words"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        let ran = desk.truffle(&[&words[..], &["-o", "json", "-q"]].concat());
-        let mut answer = need.clone();
-        answer["code"] = ran.code.into();
-        answer["rows"] = serde_json::from_str(&ran.out).unwrap_or(Value::Null);
-        answer
-    };
-    needs.iter().map(answer).collect()
-}
+const SCRIPT: &str = "oracle_needs.py";
 
 fn export(desk: &Desk, folder: &Path, tables: &[(&str, &str)]) {
     for (name, sql) in tables {
@@ -47,18 +20,14 @@ fn export(desk: &Desk, folder: &Path, tables: &[(&str, &str)]) {
 
 #[test]
 fn random_needs_agree_with_an_oracle_over_exported_tables() {
-    let python = repository_root().join(".tools/venv/bin/python");
-    if !python.exists() {
-        eprintln!("skipped: there is no .tools/venv; `cargo xtask setup --tests` makes it");
-        return;
-    }
+    let Some(python) = oracle_python() else { return };
     let desk = Desk::default();
     let folder = desk.home().join("oracle");
     fs::create_dir(&folder).unwrap();
     let place = folder.to_string_lossy().into_owned();
     let offers = ("offering", "SELECT * FROM offering_history");
     export(&desk, &folder, &[("type", "SELECT * FROM instance_type"), offers]);
-    oracle(&python, &["make", &place, "18"], "");
+    oracle(&python, SCRIPT, &["make", &place, "18"], "");
     for (kind, name, flags) in [
         ("savings-plans", "plans-us-east-1.csv", &["--whole"][..]),
         ("savings-plans", "plans-eu-west-1.csv", &["--whole"]),
@@ -81,14 +50,14 @@ fn random_needs_agree_with_an_oracle_over_exported_tables() {
     );
     let count = if is_long_run() { 1000 } else { 50 };
     let needs: Vec<Value> =
-        serde_json::from_str(&oracle(&python, &["draw", &count.to_string(), "2026"], "")).unwrap();
+        serde_json::from_str(&oracle(&python, SCRIPT, &["draw", &count.to_string(), "2026"], "")).unwrap();
     let (one, other) = needs.split_at(count / 2);
     let answers = std::thread::scope(|scope| {
         let one = scope.spawn(|| answered(&desk, one));
         let other = answered(&desk, other);
         [one.join().unwrap(), other].concat()
     });
-    let counts = oracle(&python, &["check", &place], &serde_json::to_string(&answers).unwrap());
+    let counts = oracle(&python, SCRIPT, &["check", &place], &serde_json::to_string(&answers).unwrap());
     let counts: Value = serde_json::from_str(&counts).unwrap();
     for market in ["on-demand", "spot", "any"] {
         assert!(counts[market].as_u64().is_some_and(|found| found > count as u64 / 10), "{counts}");

@@ -1,8 +1,6 @@
 //! Bills in memory, for the tests of the commands about costs.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
 
 use analysis::Day;
 use catalog::rows::{CollectionRunRow, CostStatementRow, DailyCostRow, KnownEndRow, NewestUsageRow};
@@ -12,27 +10,6 @@ use console::{CommonFlags, Settings, SettingsSources};
 use domain::Timestamp;
 
 use crate::cost_days::{day_of, day_text, month_text, read_day};
-
-/// Output of a command, kept for a test.
-#[derive(Clone, Default)]
-pub(crate) struct TestOutput(Arc<Mutex<Vec<u8>>>);
-
-impl TestOutput {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for TestOutput {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A row of `cost/daily-leaves`, of the payer 111122223333 in USD unless changed.
 #[derive(Debug, Clone)]

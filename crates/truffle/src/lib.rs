@@ -61,6 +61,8 @@ mod spot_market;
 mod statement;
 mod statement_tables;
 mod svg_drawing;
+#[cfg(test)]
+mod test_run;
 mod type_names;
 mod usage;
 mod user_files;

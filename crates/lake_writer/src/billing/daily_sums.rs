@@ -3,10 +3,11 @@
 //! A row has the lines of one day that agree in the columns of [`KEYS`] and in their tags. The bill
 //! and the account are among them, so that a statement that ends also ends its sums. Tags with very
 //! many values would leave nearly as many rows as lines. Such a tag is no column here, and neither
-//! is a tag without a column of its own: `tag_lines` counts their lines. For a tag with many values
-//! the file has further rows: the lines of the whole file by value and by the columns of
-//! [`TOTAL_KEYS`], with the tag in `of_tag` and its value in `of_value`. A question about another
-//! tag of these reads the lines. A month of few lines has no sums.
+//! is a tag without a column of its own: `tag_lines` counts their lines. A tag with many values has
+//! further rows, which count all lines of the file a second time: by value and by the columns of
+//! [`TOTAL_KEYS`], without the day. They have the tag in `of_tag` and its value in `of_value`. If
+//! even these rows are too many, a question about the tag reads the lines. A month of few lines has
+//! no sums.
 
 use catalog::{Field, ValueType, tag_column};
 use polars::prelude::{Column, DataFrame, IntoColumn, PlHashMap, PlSmallStr, PolarsResult, StringChunked};

@@ -1,20 +1,17 @@
 //! Runs `truffle capacity` against facts in memory.
 
-use std::path::Path;
-
 use catalog::rows::{
     CapacityBlockRow, CollectionRunRow, FreeReservationRow, QuotaRow, RegionAccessRow, RegionOfferRow,
     RegionRow, SpotScoreRow, VcpuUsageRow,
 };
-use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::testing::MemoryAsk;
 use catalog::{Field, Page, QuestionRow, Value, ValueType};
 use clap::Parser;
-use console::{Exit, Failure, FailureKind, OutputFormat, Printer, Screen};
-use domain::Timestamp;
+use console::{Exit, Failure, FailureKind, OutputFormat, Printer};
 
 use super::capacity::{CapacityArgs, run_capacity};
 use crate::CommandPorts;
-use crate::cost_sample::{TestOutput, settings};
+use crate::test_run::TestUser;
 
 const NOW: &str = "2026-11-20T10:00:00Z";
 const ACCOUNT: &str = "111122223333";
@@ -116,19 +113,14 @@ fn warehouse() -> MemoryAsk {
 }
 
 fn run(line: &str) -> (Result<Exit, Failure>, String) {
-    let now: Timestamp = NOW.parse().unwrap();
-    let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
-    let ask = warehouse();
-    let ports = CommandPorts { ask: &ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (TestOutput::default(), TestOutput::default());
-    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: true };
-    let mut printer = Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err));
     let typed = CapacityCommandLine::try_parse_from(["capacity"].into_iter().chain(line.split(' ')));
     let args = typed.unwrap_or_else(|error| panic!("{line}: {error}")).capacity;
-    let done = run_capacity(&args, &ports, &mut printer, now);
-    printer.flush().unwrap();
-    drop(printer);
-    (done, out.text())
+    let ask = warehouse();
+    let user = TestUser::new(&ask, NOW);
+    let command =
+        |ports: &CommandPorts<'_>, printer: &mut Printer| run_capacity(&args, ports, printer, user.as_of);
+    let (done, out, _) = user.run(OutputFormat::Csv, command);
+    (done, out)
 }
 
 /// Checks verdict, rule and explanation of m7i.large in a region.

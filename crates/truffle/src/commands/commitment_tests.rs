@@ -1,17 +1,15 @@
 //! Runs `truffle commitment` and `truffle whatif` against bills in memory.
 
-use std::path::Path;
-
 use catalog::rows::{DiscountRow, OwnedCommitmentRow, PlanHoursRow, PlanUsageRow, RegionRow, RepricedRow};
-use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::testing::MemoryAsk;
 use catalog::{Page, QuestionRow, TypeFacts, Value};
 use clap::Parser;
-use console::{Exit, Failure, FailureKind, OutputFormat, Printer, Screen};
+use console::{Failure, FailureKind, OutputFormat};
 use domain::{Decimal, Timestamp};
 
 use super::{commitment, whatif};
-use crate::CommandPorts;
-use crate::cost_sample::{TestOutput, settings, steady, warehouse};
+use crate::cost_sample::{steady, warehouse};
+use crate::test_run::{TestRun, TestUser};
 
 const PAYER: &str = "111122223333";
 const NOW: &str = "2026-11-20T10:00:00Z";
@@ -23,27 +21,19 @@ enum PlanCommandLine {
 }
 
 /// Runs a command line as of an instant. Returns the result, standard output and standard error.
-fn run_at(ask: &MemoryAsk, line: &str, as_of: &str) -> (Result<Exit, Failure>, String, String) {
+fn run_at(ask: &MemoryAsk, line: &str, as_of: &str) -> TestRun {
     let now: Timestamp = NOW.parse().unwrap();
-    let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
-    let as_of = domain::parse_until(as_of).unwrap();
-    let ports = CommandPorts { ask, encode: &encode, settings: &settings, as_of };
-    let (out, err) = (TestOutput::default(), TestOutput::default());
-    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-    let mut printer = Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
     let words = line.split(' ').filter(|word| !word.is_empty());
     let typed = PlanCommandLine::try_parse_from(["truffle"].into_iter().chain(words));
-    let done = match typed.map_err(|error| Failure::usage(error.to_string())) {
-        Err(failure) => Err(failure),
-        Ok(PlanCommandLine::Commitment(args)) => commitment::run_commitment(&args, &ports, &mut printer, now),
-        Ok(PlanCommandLine::Whatif(args)) => whatif::run_whatif(&args, &ports, &mut printer, now),
-    };
-    printer.flush().unwrap();
-    drop(printer);
-    (done, out.text(), err.text())
+    let user = TestUser { as_of: domain::parse_until(as_of).unwrap(), ..TestUser::new(ask, NOW) };
+    user.run(OutputFormat::Csv, |ports, printer| match typed {
+        Err(error) => Err(Failure::usage(error.to_string())),
+        Ok(PlanCommandLine::Commitment(args)) => commitment::run_commitment(&args, ports, printer, now),
+        Ok(PlanCommandLine::Whatif(args)) => whatif::run_whatif(&args, ports, printer, now),
+    })
 }
 
-fn run(ask: &MemoryAsk, line: &str) -> (Result<Exit, Failure>, String, String) {
+fn run(ask: &MemoryAsk, line: &str) -> TestRun {
     run_at(ask, line, NOW)
 }
 

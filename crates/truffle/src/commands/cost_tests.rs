@@ -5,15 +5,15 @@
 use std::fs;
 use std::path::Path;
 
-use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::testing::MemoryAsk;
 use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
-use console::{Exit, Failure, FailureKind, OutputFormat, Printer, Screen};
+use console::{Exit, FailureKind, OutputFormat};
 use domain::Timestamp;
 
 use super::{alerts, budget, calendar, cost, forecast, plan};
-use crate::CommandPorts;
-use crate::cost_sample::{SampleCharge, TestOutput, settings, steady, usage, warehouse};
+use crate::cost_sample::{SampleCharge, steady, usage, warehouse};
+use crate::test_run::{TestRun, TestUser};
 
 const PAYER: &str = "111122223333";
 const NOW: &str = "2026-11-20T10:00:00Z";
@@ -30,31 +30,19 @@ enum CostCommandLine {
 
 /// Runs a command line with the files of a configuration folder. Returns the result, standard
 /// output and standard error.
-fn run(
-    ask: &MemoryAsk,
-    config: &Path,
-    line: &str,
-    format: OutputFormat,
-) -> (Result<Exit, Failure>, String, String) {
-    let now: Timestamp = NOW.parse().unwrap();
-    let (settings, encode) = (settings(config), FailingEncode("no columnar format"));
-    let ports = CommandPorts { ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (TestOutput::default(), TestOutput::default());
-    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-    let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
+fn run(ask: &MemoryAsk, config: &Path, line: &str, format: OutputFormat) -> TestRun {
     let words = line.split(' ').filter(|word| !word.is_empty()).map(|word| word.replace('_', " "));
     let typed = CostCommandLine::try_parse_from(["truffle".to_string()].into_iter().chain(words));
-    let done = match typed.unwrap_or_else(|error| panic!("{line}: {error}")) {
-        CostCommandLine::Cost(args) => cost::run_cost(&args, &ports, &mut printer, now),
-        CostCommandLine::Forecast(args) => forecast::run_forecast(&args, &ports, &mut printer, now),
-        CostCommandLine::Budget(args) => budget::run_budget(&args, &ports, &mut printer, now),
-        CostCommandLine::Alerts(args) => alerts::run_alerts(&args, &ports, &mut printer, now),
-        CostCommandLine::Plan(args) => plan::run_plan(&args, &ports, &mut printer),
-        CostCommandLine::Calendar(args) => calendar::run_calendar(&args, &ports, &mut printer, now),
-    };
-    printer.flush().unwrap();
-    drop(printer);
-    (done, out.text(), err.text())
+    let user = TestUser { config, ..TestUser::new(ask, NOW) };
+    let now = user.as_of;
+    user.run(format, |ports, printer| match typed.unwrap_or_else(|error| panic!("{line}: {error}")) {
+        CostCommandLine::Cost(args) => cost::run_cost(&args, ports, printer, now),
+        CostCommandLine::Forecast(args) => forecast::run_forecast(&args, ports, printer, now),
+        CostCommandLine::Budget(args) => budget::run_budget(&args, ports, printer, now),
+        CostCommandLine::Alerts(args) => alerts::run_alerts(&args, ports, printer, now),
+        CostCommandLine::Plan(args) => plan::run_plan(&args, ports, printer),
+        CostCommandLine::Calendar(args) => calendar::run_calendar(&args, ports, printer, now),
+    })
 }
 
 /// Two services with fees, credits and tax in October, and half of November.

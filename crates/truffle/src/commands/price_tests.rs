@@ -1,19 +1,16 @@
 //! Runs `truffle price` against prices in memory.
 
-use std::path::Path;
-
 use catalog::rows::{
     CollectionRunRow, DiscountRow, PriceChangeRow, PurchaseOptionRow, RegionOfferRow, RegionRow,
 };
-use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::testing::MemoryAsk;
 use catalog::{Field, Page, QuestionRow, Value, ValueType};
 use clap::Parser;
-use console::{Exit, Failure, FailureKind, OutputFormat, Printer, Screen};
-use domain::{Decimal, Timestamp};
+use console::{Exit, FailureKind, OutputFormat};
+use domain::Decimal;
 
 use super::price::{PriceOptionsArgs, run_price};
-use crate::CommandPorts;
-use crate::cost_sample::{TestOutput, settings};
+use crate::test_run::{TestRun, TestUser};
 
 const NOW: &str = "2026-11-20T10:00:00Z";
 
@@ -141,19 +138,11 @@ fn warehouse(discounts: Vec<Vec<Value>>) -> MemoryAsk {
         .answer("data/runs", |_| Page { fields: CollectionRunRow::fields(), rows: Vec::new() })
 }
 
-fn run(ask: &MemoryAsk, line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, String) {
-    let now: Timestamp = NOW.parse().unwrap();
-    let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
-    let ports = CommandPorts { ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (TestOutput::default(), TestOutput::default());
-    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-    let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
+fn run(ask: &MemoryAsk, line: &str, format: OutputFormat) -> TestRun {
     let typed = PriceCommandLine::try_parse_from(["price"].into_iter().chain(line.split(' ')));
-    let done =
-        run_price(&typed.unwrap_or_else(|error| panic!("{line}: {error}")).price, &ports, &mut printer, now);
-    printer.flush().unwrap();
-    drop(printer);
-    (done, out.text(), err.text())
+    let args = typed.unwrap_or_else(|error| panic!("{line}: {error}")).price;
+    let user = TestUser::new(ask, NOW);
+    user.run(format, |ports, printer| run_price(&args, ports, printer, user.as_of))
 }
 
 /// Returns the wanted columns of a CSV answer, one line per row.

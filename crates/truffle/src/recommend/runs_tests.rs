@@ -4,16 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use catalog::rows::{CollectionRunRow, OnDemandPriceRow, RegionRow};
-use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::testing::MemoryAsk;
 use catalog::{Page, QuestionRow, Value};
 use clap::Parser;
-use console::{Exit, Failure, OutputFormat, Printer, Screen};
-use domain::Timestamp;
+use console::{Exit, Failure, OutputFormat};
 
 use super::runs::{RecommendRunsArgs, run_recommend_runs};
 use super::runs_file::RunsFile;
-use crate::CommandPorts;
-use crate::cost_sample::{TestOutput, settings};
+use crate::test_run::{TestRun, TestUser};
 
 #[derive(Parser)]
 struct RunsCommandLine {
@@ -60,20 +58,12 @@ fn run(bytes: &[u8], flags: &str) -> (Result<Exit, Failure>, String, String) {
     run_file(&file, flags)
 }
 
-fn run_file(file: &Path, flags: &str) -> (Result<Exit, Failure>, String, String) {
-    let now: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-    let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
-    let ask = warehouse();
-    let ports = CommandPorts { ask: &ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (TestOutput::default(), TestOutput::default());
-    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-    let mut printer = Printer::new(OutputFormat::Csv, screen, Box::new(out.clone()), Box::new(err.clone()));
+fn run_file(file: &Path, flags: &str) -> TestRun {
     let typed = ["runs", file.to_str().unwrap()].into_iter().chain(flags.split_whitespace());
     let args = RunsCommandLine::try_parse_from(typed).unwrap_or_else(|error| panic!("{flags}: {error}")).runs;
-    let done = run_recommend_runs(&args, &ports, &mut printer, now);
-    printer.flush().unwrap();
-    drop(printer);
-    (done, out.text(), err.text())
+    let ask = warehouse();
+    let user = TestUser::new(&ask, "2026-11-20T10:00:00Z");
+    user.run(OutputFormat::Csv, |ports, printer| run_recommend_runs(&args, ports, printer, user.as_of))
 }
 
 /// The curve 40 + 800 / n on one type, and one run of half the speed on another.

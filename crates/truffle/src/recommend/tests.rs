@@ -1,21 +1,18 @@
 //! Runs `truffle recommend` against a sample in memory.
 
-use std::path::Path;
-
 use catalog::rows::{
     CheapestCommitmentRow, CollectionRunRow, OnDemandPriceRow, RegionBandRow, RegionRow, RegionSpotPriceRow,
     TypeBenchmarkRow, ZoneOfferRow,
 };
-use catalog::testing::{FailingEncode, MemoryAsk};
+use catalog::testing::MemoryAsk;
 use catalog::{Field, Page, QuestionRow, Value, ValueType};
 use clap::Parser;
-use console::{Exit, Failure, OutputFormat, Printer, Screen};
-use domain::{Decimal, Timestamp};
+use console::{Exit, OutputFormat};
+use domain::Decimal;
 
 use super::{RecommendArgs, run_recommend};
-use crate::CommandPorts;
-use crate::cost_sample::{TestOutput, settings};
 use crate::filter::sample;
+use crate::test_run::{TestRun, TestUser};
 
 const NOW: &str = "2026-11-20T10:00:00Z";
 
@@ -186,19 +183,11 @@ fn warehouse(collected: &'static [&'static str], bands: &'static [(&'static str,
 
 const BANDS: &[(&str, i64)] = &[("m7i.xlarge", 3)];
 
-fn run(ask: &MemoryAsk, line: &str, format: OutputFormat) -> (Result<Exit, Failure>, String, String) {
-    let now: Timestamp = NOW.parse().unwrap();
-    let (settings, encode) = (settings(Path::new("/nowhere")), FailingEncode("no columnar format"));
-    let ports = CommandPorts { ask, encode: &encode, settings: &settings, as_of: now };
-    let (out, err) = (TestOutput::default(), TestOutput::default());
-    let screen = Screen { width: None, colour: false, interactive_err: false, quiet: false };
-    let mut printer = Printer::new(format, screen, Box::new(out.clone()), Box::new(err.clone()));
+fn run(ask: &MemoryAsk, line: &str, format: OutputFormat) -> TestRun {
     let typed = RecommendCommandLine::try_parse_from(["recommend"].into_iter().chain(line.split(' ')));
     let args = typed.unwrap_or_else(|error| panic!("{line}: {error}")).recommend;
-    let done = run_recommend(&args, &ports, &mut printer, now);
-    printer.flush().unwrap();
-    drop(printer);
-    (done, out.text(), err.text())
+    let user = TestUser::new(ask, NOW);
+    user.run(format, |ports, printer| run_recommend(&args, ports, printer, user.as_of))
 }
 
 /// Checks the wanted columns of an answer, one line per row.
