@@ -17,7 +17,6 @@ import random
 import sys
 from collections import Counter, defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal
-from pathlib import Path
 
 import numpy
 import polars

@@ -16,7 +16,6 @@ import random
 import sys
 from collections import defaultdict
 from decimal import Decimal
-from pathlib import Path
 
 import numpy
 import polars

@@ -16,7 +16,6 @@ import sys
 from collections import defaultdict
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
-from pathlib import Path
 
 from oracle_capacity import capacity_question, capacity_rows, check_capacity
 from oracle_lake import Lake, differences, is_valid, lacking_regions, offers
